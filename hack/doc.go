@@ -1,0 +1,17 @@
+// Package hack keeps the house in order. It is no part of the product: nothing
+// imports it, and what it knows it knows from reading the source.
+//
+// Its tests are the rules of this repository that a compiler does not hold,
+// and each of them says how to mend what it finds:
+//
+//   - imports_test.go: which package may import which, where each third-party
+//     module has its home, and what a command must never link;
+//   - pkgdoc_test.go: one package comment a package, and where it stands;
+//   - style_test.go: how long a function and a file may be, and that no test
+//     sleeps.
+//
+// The rules are tables at the top of those files. To change a rule is to
+// change its table, in a commit that says why.
+//
+// Beside the tests lie the tools of the makefile, each a command of its own.
+package hack
