@@ -1,0 +1,174 @@
+package certs
+
+import (
+	"bytes"
+	"crypto/x509"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// anchors understands the CA files. Nothing is trusted by accident: only
+// certificates that may issue others become anchors, so that a leaf in a CA
+// file neither passes as its own authority nor as anybody's.
+func (p *parser) anchors() {
+	before := len(p.faults)
+	leaves := 0
+	for i := range p.ca {
+		leaves += p.authority(&p.ca[i])
+	}
+	if len(p.ca) == 0 || len(p.faults) > before {
+		return
+	}
+	if len(p.out.Anchors) == 0 {
+		p.fault(p.noAnchor(leaves))
+		return
+	}
+	p.anchorDates()
+	p.anchorUsages()
+}
+
+// authority reads one CA file and returns how many certificates of it were left
+// out.
+func (p *parser) authority(s *source) (leftOut int) {
+	certs := p.authorityCerts(s)
+	if s.listed && len(certs) > 0 && !mayIssue(certs[0]) {
+		p.warn(s.file, "is left out: it starts with %s, which is not a CA; name the file itself to use the CA certificates in it", shownSubject(certs[0]))
+		return len(certs)
+	}
+	for _, c := range certs {
+		known := func(a *x509.Certificate) bool { return bytes.Equal(a.Raw, c.Raw) }
+		switch {
+		case !mayIssue(c):
+			leftOut++
+			p.item(s.file, roleCA, c)
+			p.warn(s.file, "%s is not a CA (basicConstraints CA:FALSE), so it is no trust anchor", shownSubject(c))
+		case !slices.ContainsFunc(p.out.Anchors, known):
+			p.item(s.file, roleCA, c)
+			p.out.Anchors = append(p.out.Anchors, c)
+		}
+	}
+	return leftOut
+}
+
+// authorityCerts returns the certificates of a CA file.
+func (p *parser) authorityCerts(s *source) []*x509.Certificate {
+	if certs, err := x509.ParseCertificates(s.data); err == nil && len(certs) > 0 {
+		return certs // DER
+	}
+	held, fault := s.content()
+	switch kind, odd := held.unexpected(blockCRL); {
+	case fault != nil:
+		p.fault(fault)
+		return nil
+	case odd:
+		p.fault(s.wrongBlock(kind))
+		return nil
+	case s.listed && len(held.keys) > 0:
+		p.warn(s.file, "is left out: it holds a private key, so it is somebody's certificate and no list of CAs")
+		return nil
+	case len(held.certs) == 0:
+		p.fault(&Fault{Code: CodeCAEmpty, File: s.file, Problem: "holds no CA certificate" + instead(held),
+			Fix: "put the certificates of the CAs here whose clients are to be let in"})
+		return nil
+	case len(held.keys) > 0:
+		p.warn(s.file, "also holds a private key: a CA file needs none, and this one should not be here")
+	}
+	if len(held.other) > 0 {
+		p.warn(s.file, "holds a revocation list, which is not used from a CA file")
+	}
+	return held.certs
+}
+
+func instead(held content) string {
+	switch {
+	case len(held.keys) > 0:
+		return ", only a private key"
+	case len(held.other) > 0:
+		return ", only a revocation list"
+	}
+	return ""
+}
+
+func (p *parser) caFiles() string {
+	var names []string
+	for _, s := range p.ca {
+		names = append(names, s.file)
+	}
+	return shorten(strings.Join(names, ", "))
+}
+
+// noAnchor explains why nothing of what was read is an anchor; the warnings so
+// far say it for each file.
+func (p *parser) noAnchor(leaves int) *Fault {
+	if leaves == 0 {
+		return &Fault{Code: CodeCAEmpty, File: p.caFiles(),
+			Problem: "no CA certificate is there: " + strings.Join(p.out.Warnings, "; "),
+			Fix:     "put the certificates of the CAs here whose clients are to be let in"}
+	}
+	return &Fault{Code: CodeCANotCA, File: p.caFiles(),
+		Problem: fmt.Sprintf("none of %d certificates is a CA that may be an anchor: %s", leaves, strings.Join(p.out.Warnings, "; ")),
+		Fix:     "put the certificate of the issuer here; a single client is pinned by certSHA256 in a rule"}
+}
+
+// anchorDates warns of anchors out of date, and faults if no other is there.
+func (p *parser) anchorDates() {
+	var stale []string
+	code := ""
+	for _, item := range p.out.Items {
+		if c, when := outOfDate(item.Cert, p.now); c != "" && item.Role == roleCA && mayIssue(item.Cert) {
+			code = c
+			stale = append(stale, shownSubject(item.Cert)+" "+when)
+			p.warn(item.File, "the CA %s %s: no client below it passes", shownSubject(item.Cert), when)
+		}
+	}
+	if len(stale) < len(p.out.Anchors) {
+		return
+	}
+	f := &Fault{Code: CodeCAExpired, File: p.caFiles(),
+		Problem: "no CA certificate is valid now: " + shorten(strings.Join(stale, "; ")),
+		Fix:     "get the present certificates of these CAs"}
+	if code == CodeNotYetValid {
+		f.Fix += ", and look at the clock of the node"
+	}
+	p.fault(f)
+}
+
+// anchorUsages warns of anchors below which nobody can have the usage wanted:
+// extended key usages nest, so a CA limited to serverAuth cannot issue for
+// clientAuth, whatever its certificates say. The public CAs that are in
+// browsers are all becoming like that.
+func (p *parser) anchorUsages() {
+	wanted := p.usage.wanted()
+	var limited []string
+	for _, item := range p.out.Items {
+		if item.Role != roleCA || !mayIssue(item.Cert) || len(nested(wanted, item.Cert)) > 0 {
+			continue
+		}
+		what := fmt.Sprintf("the CA %s is limited to %s", shownSubject(item.Cert), usagesOf(item.Cert))
+		limited = append(limited, what)
+		p.warn(item.File, "%s: nothing below it can pass %s", what, p.usage)
+	}
+	if len(limited) < len(p.out.Anchors) {
+		return
+	}
+	f := &Fault{Code: CodeCAUsage, File: p.caFiles(),
+		Problem: fmt.Sprintf("no certificate can pass %s: %s", p.usage, shorten(strings.Join(limited, "; "))),
+		Fix:     "trust a CA that issues for " + p.usage.String()}
+	if p.usage == ClientAuth && slices.ContainsFunc(p.out.Anchors, forServers) {
+		f.Fix = "set clientCertificateUsage: clientOrServer, with a subject in every rule, or trust a CA that issues for clientAuth"
+	}
+	p.fault(f)
+}
+
+func forServers(c *x509.Certificate) bool { return allows(c, x509.ExtKeyUsageServerAuth) }
+
+// mayIssue reports whether c may be a trust anchor: a CA by its basic
+// constraints (RFC 5280 §4.2.1.9), or a self-issued certificate of version 1,
+// which has none: some private roots are still like that.
+func mayIssue(c *x509.Certificate) bool {
+	if c.Version < 3 {
+		return bytes.Equal(c.RawSubject, c.RawIssuer)
+	}
+	return c.BasicConstraintsValid && c.IsCA
+}

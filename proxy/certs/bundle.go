@@ -1,0 +1,52 @@
+package certs
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"time"
+)
+
+// Usage says for which extended key usage (RFC 5280 §4.2.1.12) the certificates
+// of peers must be good.
+type Usage int
+
+// The usages.
+const (
+	// ClientAuth wants clientAuth, the default.
+	ClientAuth Usage = iota
+	// ClientOrServer wants clientAuth or serverAuth, never any. Whoever has a
+	// certificate for a web site passes it, so it needs a rule on the Subject.
+	ClientOrServer
+	// ServerAuth wants serverAuth: for outgoing connections, where the peer is
+	// a server and the certificate of the Bundle is that of a client.
+	ServerAuth
+)
+
+// A Bundle is everything that proves who is who, read as one. It is immutable.
+// The zero Bundle trusts nobody.
+type Bundle struct {
+	Generation  uint64              // 1 for the first
+	Loaded      time.Time           // when it was read
+	Certificate *tls.Certificate    // with Leaf set; nil if Files.Certificate is empty
+	Anchors     []*x509.Certificate // the CA certificates trusted, each once
+	Items       []Item              // every certificate read: of the CAs, then the served one and its chain
+	Warnings    []string            // what is odd but not fatal, one sentence each
+	Trust       [32]byte            // hash of the anchors and the usage: what a verdict on a client depends on
+
+	roots *x509.CertPool // of Anchors
+	usage Usage
+}
+
+// An Item is one certificate of a Bundle, for metrics and the status page.
+type Item struct {
+	File string // path as configured, without the ..data indirection
+	Role string // "certificate", "chain" or "ca"
+	Cert *x509.Certificate
+}
+
+// The roles of an Item.
+const (
+	roleCertificate = "certificate"
+	roleChain       = "chain"
+	roleCA          = "ca"
+)

@@ -1,0 +1,33 @@
+// Package certs proves who is who. It turns the PEM files of a pod into a
+// [Bundle], keeps that Bundle fresh while the files change, and verifies the
+// certificates of clients against it.
+//
+// Everything is read as one. [Open] reads the certificate, its key and the
+// trust anchors in a single pass, and what it returns either fits together or
+// is refused as a whole:
+//
+//	Files ──read──► material ──parse──► *Bundle          all of it is good
+//	                               └──► []*Fault         every reason why not
+//
+// Reading respects how a kubelet replaces a Secret: a new directory, then one
+// swap of the link named ..data. All files of a volume come from one of these
+// directories, never from two. Files without such a link are read as they lie;
+// when a certificate arrives before its key the two do not match for a moment,
+// which is a Fault, and a Fault changes nothing.
+//
+// A [Store] holds the Bundle in use. [Store.Current] is a load of one pointer,
+// for the path of each request. [Store.Run] waits for changes (see [Watch]),
+// reads again, and either swaps the pointer or keeps the last good Bundle, logs
+// and counts the Fault, and shows it in [Store.Status]. A Bundle never changes
+// once it is out, so whoever holds one holds a consistent world.
+//
+// A client is verified by [Bundle.Verify]: against the anchors of that Bundle
+// and nothing else, never the roots of the operating system, for the extended
+// key usages that were configured. Whom it refuses it tells why, in one word
+// for the metrics and one sentence for the operator ([Refusal]).
+//
+// [TicketKeys] tie TLS session resumption to what a verdict depends on, so
+// that a change of trust ends resumption and a new server certificate does not.
+//
+// Nothing in this package logs, returns or hashes into view any key material.
+package certs

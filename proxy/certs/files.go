@@ -1,0 +1,284 @@
+package certs
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// Files says where the PEM lies.
+type Files struct {
+	// Certificate is a directory with tls.crt and tls.key, or one file with
+	// key and chain. Empty: no certificate is served.
+	Certificate string
+	// Key is the file of the key when it does not lie with Certificate.
+	Key string
+	// CA are PEM files, or directories of them: the trust anchors. One file may
+	// also be DER, as public CAs hand out their certificates.
+	//
+	// Of a directory, the files count whose name ends in .crt, .pem or .cer or
+	// begins with "ca-bundle", and does not begin with a dot; directories below
+	// it do not. A Secret often holds a served certificate beside ca.crt, which
+	// must not become an anchor by accident. So of a directory these are left
+	// out: tls.crt; a file with a .key of the same name beside it; a file with a
+	// private key in it; a file that starts with a certificate that is not a
+	// CA's. Whoever wants them as anchors names the file itself.
+	CA []string
+}
+
+// Bounds of what is read. A Secret or ConfigMap cannot exceed 1 MiB; the whole
+// Mozilla root list is 200 KiB.
+const (
+	maxFile  = 8 << 20
+	maxTotal = 64 << 20
+	// maxTries bounds how often a reading starts again because the volume was
+	// replaced meanwhile. A kubelet does that once a minute at most.
+	maxTries = 10
+)
+
+// dataLink is the link a kubelet swaps to replace all files of a volume at once.
+const dataLink = "..data"
+
+// A material is what was read in one pass, not yet understood.
+type material struct {
+	certificate *source // nil: none is configured, or it could not be read
+	key         *source // nil: as above, or it lies in the same file
+	keyApart    bool    // the key has a file of its own, readable or not
+	ca          []source
+	faults      []*Fault
+	sum         [sha256.Size]byte // over everything read and everything that could not be
+}
+
+// A source is the content of one file.
+type source struct {
+	file   string // path as configured
+	data   []byte
+	listed bool // found in a directory, not named itself
+}
+
+// read reads all files. What could not be read is in the faults of the result.
+// Files of one volume are of one generation.
+func (f Files) read() material {
+	for range maxTries {
+		r := reading{volumes: map[string]*volume{}, left: maxTotal}
+		r.all(f)
+		if r.close() {
+			r.sum = r.digest()
+			return r.material
+		}
+	}
+	m := material{faults: []*Fault{{
+		Code: CodeChanging, File: strings.Join(f.paths(), ", "),
+		Problem: fmt.Sprintf("was replaced %d times while it was being read", maxTries),
+		Fix:     "find out what keeps writing it; it is read again at the next change",
+	}}}
+	m.sum = m.digest()
+	return m
+}
+
+// paths returns every path of f, as configured.
+func (f Files) paths() []string {
+	all := append([]string{f.Certificate, f.Key}, f.CA...)
+	return slices.DeleteFunc(all, func(p string) bool { return p == "" })
+}
+
+// digest tells one content from another. Problems count as content, so that a
+// fault that turns into another is noticed.
+func (m *material) digest() (sum [sha256.Size]byte) {
+	h := sha256.New()
+	add := func(b []byte) {
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(b))))
+		h.Write(b)
+	}
+	sources := slices.Clone(m.ca)
+	for _, s := range []*source{m.certificate, m.key} {
+		if s != nil {
+			sources = append(sources, *s)
+		}
+	}
+	for _, s := range sources {
+		add([]byte(s.file))
+		add(s.data)
+	}
+	for _, f := range m.faults {
+		add([]byte(f.Code + f.Error()))
+	}
+	h.Sum(sum[:0])
+	return sum
+}
+
+// A reading is one pass over all files.
+type reading struct {
+	material
+	volumes map[string]*volume // by directory
+	left    int64              // bytes that may still be read
+}
+
+func (r *reading) all(f Files) {
+	if f.Certificate != "" {
+		r.pair(f)
+	}
+	for _, path := range f.CA {
+		info, err := r.place(path).stat()
+		switch {
+		case err != nil:
+			r.fault(r.explain(path, err))
+		case info.IsDir():
+			r.directory(path)
+		default:
+			if s := r.file(path); s != nil {
+				r.ca = append(r.ca, *s)
+			}
+		}
+	}
+}
+
+// pair reads the served certificate and its key.
+func (r *reading) pair(f Files) {
+	info, err := r.place(f.Certificate).stat()
+	if err != nil {
+		r.fault(r.explain(f.Certificate, err))
+		return
+	}
+	certificate, key := f.Certificate, f.Key
+	if info.IsDir() {
+		certificate = filepath.Join(f.Certificate, "tls.crt")
+		if key == "" {
+			key = filepath.Join(f.Certificate, "tls.key")
+		}
+	}
+	r.certificate = r.file(certificate)
+	if key != "" {
+		r.keyApart = true
+		r.key = r.file(key)
+	}
+}
+
+// directory reads the CA files of a directory. [Files.CA] has the rules that
+// go by name; the rules that go by content are the parser's.
+func (r *reading) directory(path string) {
+	names, err := r.place(path).list()
+	if err != nil {
+		r.fault(r.explain(path, err))
+		return
+	}
+	found := false
+	for _, name := range names {
+		if !looksLikeCA(name, names) {
+			continue
+		}
+		file := filepath.Join(path, name)
+		if info, err := r.place(file).stat(); err == nil && info.IsDir() {
+			continue
+		}
+		found = true
+		if s := r.file(file); s != nil {
+			s.listed = true
+			r.ca = append(r.ca, *s)
+		}
+	}
+	if !found {
+		r.fault(&Fault{Code: CodeCAEmpty, File: path,
+			Problem: "holds no CA file" + holding(names),
+			Fix:     "put CA certificates into it under names that end in .crt, .pem or .cer, or name the file itself"})
+	}
+}
+
+// looksLikeCA reports whether the name of a file in a CA directory, among the
+// names of its neighbours, is one of a list of CAs.
+func looksLikeCA(name string, names []string) bool {
+	extension := filepath.Ext(name)
+	switch {
+	case strings.HasPrefix(name, "."), name == "tls.crt":
+		return false
+	case slices.Contains(names, strings.TrimSuffix(name, extension)+".key"):
+		return false
+	}
+	return strings.HasPrefix(name, "ca-bundle") || slices.Contains([]string{".crt", ".pem", ".cer"}, extension)
+}
+
+// file reads one file, or notes why it cannot.
+func (r *reading) file(path string) *source {
+	data, err := r.place(path).read(min(maxFile, r.left))
+	if err != nil {
+		r.fault(r.explain(path, err))
+		return nil
+	}
+	r.left -= int64(len(data))
+	return &source{file: path, data: data}
+}
+
+func (r *reading) fault(f *Fault) { r.faults = append(r.faults, f) }
+
+var (
+	errNotAFile = errors.New("not a regular file")
+	errTooLarge = errors.New("too large")
+)
+
+// explain turns an error of the file system into a Fault.
+func (r *reading) explain(path string, err error) *Fault {
+	f := &Fault{File: path, Err: err}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		f.Code, f.Problem = CodeMissing, "does not exist"+r.neighbours(path)
+		f.Fix = "check the name and that the volume is mounted; a file with another name can be named itself"
+	case errors.Is(err, fs.ErrPermission):
+		info, _ := r.place(path).stat()
+		f.Code, f.Problem = CodeUnreadable, denied(info, os.Geteuid())
+		f.Fix = "give the volume defaultMode: 0440 and the pod an fsGroup, or use defaultMode: 0444 in a volume that only this container mounts"
+	case errors.Is(err, errNotAFile):
+		f.Code, f.Problem = CodeNotAFile, "is not a regular file"
+		f.Fix = "name a file, or a directory where one is expected"
+	case errors.Is(err, errTooLarge):
+		f.Code = CodeTooLarge
+		f.Problem = fmt.Sprintf("is larger than the %d MiB that a file, or the %d MiB that all files together may have", maxFile>>20, maxTotal>>20)
+		f.Fix = "leave only PEM certificates and keys in it"
+	default:
+		f.Code, f.Problem = CodeUnreadable, "cannot be read: "+err.Error()
+		f.Fix = "look at the volume and the node it is on"
+	}
+	return f
+}
+
+// denied tells whose file it is and who we are: the two halves of every
+// permission problem in a pod.
+func denied(info fs.FileInfo, uid int) string {
+	text := fmt.Sprintf("may not be read by user %d", uid)
+	if info == nil {
+		return text
+	}
+	text += fmt.Sprintf(": its mode is %04o", info.Mode().Perm())
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok {
+		text += fmt.Sprintf(", its owner %d, its group %d", owner.Uid, owner.Gid)
+	}
+	return text
+}
+
+// neighbours says what lies where path is missing.
+func (r *reading) neighbours(path string) string {
+	names, err := r.place(filepath.Dir(path)).list()
+	if err != nil {
+		return ""
+	}
+	return holding(names)
+}
+
+// holding lists a few names of a directory.
+func holding(names []string) string {
+	names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return strings.HasPrefix(n, ".") })
+	const shown = 5
+	if len(names) == 0 {
+		return " (the directory is empty)"
+	}
+	if more := len(names) - shown; more > 0 {
+		names = append(names[:shown:shown], fmt.Sprintf("and %d more", more))
+	}
+	return fmt.Sprintf(" (the directory holds %s)", shorten(strings.Join(names, ", ")))
+}

@@ -1,0 +1,78 @@
+package certs
+
+import (
+	"crypto/sha256"
+	"time"
+
+	"github.com/go-logr/logr"
+)
+
+// fields describes b for a log line. Their keys begin with prefix, in lower
+// camel case.
+func fields(prefix string, b *Bundle) []any {
+	f := []any{prefix + "Generation", b.Generation, prefix + "Anchors", len(b.Anchors)}
+	if b.Certificate == nil {
+		return f
+	}
+	leaf := b.Certificate.Leaf
+	return append(f, prefix+"Subject", shownSubject(leaf), prefix+"Serial", shownSerial(leaf), prefix+"NotAfter", shownTime(leaf.NotAfter))
+}
+
+// lines writes every Fault of err out, with its mending.
+func lines(err error) []string {
+	var all []string
+	for _, f := range Faults(err) {
+		all = append(all, f.Code+": "+f.Error()+"; to mend it: "+f.Fix)
+	}
+	return all
+}
+
+// An expiry announces the end of the served certificate, each step once.
+type expiry struct {
+	leaf [sha256.Size]byte // whose end was announced
+	told int               // steps announced
+}
+
+const day = 24 * time.Hour
+
+// steps are the times before the end at which it is announced.
+var steps = [...]time.Duration{30 * day, 14 * day, 7 * day, day, 0}
+
+// look announces if one more step has passed; of several, the last.
+func (e *expiry) look(log logr.Logger, b *Bundle, now time.Time) {
+	if b.Certificate == nil {
+		return
+	}
+	leaf := b.Certificate.Leaf
+	if sum := sha256.Sum256(leaf.Raw); sum != e.leaf {
+		*e = expiry{leaf: sum}
+	}
+	passed := passedSteps(leaf.NotBefore, leaf.NotAfter, now)
+	if passed <= e.told {
+		return
+	}
+	e.told = passed
+	about := []any{"subject", shownSubject(leaf), "serial", shownSerial(leaf), "notAfter", shownTime(leaf.NotAfter),
+		"daysLeft", int(leaf.NotAfter.Sub(now) / day), "generation", b.Generation}
+	switch {
+	case passed == len(steps):
+		log.Error(nil, "the served certificate has expired", about...)
+	case steps[passed-1] <= 7*day:
+		log.Error(nil, "the served certificate expires soon", about...)
+	default:
+		log.Info("the served certificate expires soon", about...)
+	}
+}
+
+// passedSteps returns how many of the steps lie behind now. A step that is more
+// than two thirds of a certificate's whole life says nothing: one that lives a
+// day is not about to expire for all of it, and one of 47 days is renewed with
+// 16 left.
+func passedSteps(notBefore, notAfter, now time.Time) (passed int) {
+	for i, step := range steps {
+		if step <= notAfter.Sub(notBefore)*2/3 && notAfter.Sub(now) < step {
+			passed = i + 1
+		}
+	}
+	return passed
+}

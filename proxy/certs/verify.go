@@ -1,0 +1,126 @@
+package certs
+
+import (
+	"crypto/x509"
+	"time"
+)
+
+// Bounds of what a client may present. A real chain has two to four
+// certificates of 1 to 4 KiB; crypto/tls alone would take 256 KiB.
+const (
+	maxPresented      = 10
+	maxPresentedBytes = 64 << 10
+)
+
+// Verified is the result of a verification that succeeded.
+type Verified struct {
+	Chains [][]*x509.Certificate // each from the leaf to an anchor
+	Until  time.Time             // when the longest-living chain ends: verify again after it
+}
+
+// A Refusal says why a client's certificate is not good.
+type Refusal struct {
+	Reason string            // one of the Reason constants
+	Detail string            // a sentence that names what is wrong and, where there is one, the setting to change
+	Leaf   *x509.Certificate // what was presented, not proved to be the caller's; nil if nothing
+	Err    error             // the cause, where there is one
+}
+
+// The reasons of a Refusal, stable words for logs and metrics.
+const (
+	ReasonNoCertificate   = "no-certificate"   // the client sent none
+	ReasonTooLarge        = "too-large"        // it sent too many, or too long ones
+	ReasonUnknownCA       = "unknown-ca"       // no way from the certificate to an anchor
+	ReasonExpired         = "expired"          // it, or a CA above it, has ended
+	ReasonNotYetValid     = "not-yet-valid"    // it, or a CA above it, has not begun
+	ReasonWrongUsage      = "wrong-usage"      // extended key usage, its own or a CA's
+	ReasonNameConstraints = "name-constraints" // a CA may not issue for its names (RFC 5280 §4.2.1.10)
+	ReasonWeakSignature   = "weak-signature"   // signed with SHA-1 or MD5
+	ReasonNotACA          = "not-a-ca"         // it is listed as an anchor but may not issue
+	ReasonBadChain        = "bad-chain"        // anything else that RFC 5280 §6 forbids
+)
+
+// Error returns the detail.
+func (r *Refusal) Error() string { return r.Detail }
+
+// Unwrap returns the cause.
+func (r *Refusal) Unwrap() error { return r.Err }
+
+// Verify verifies a peer's certificate, leaf first, against the anchors at the
+// time now (RFC 5280 §6) for the usage of the Bundle. What follows the leaf are
+// intermediates and trusted for nothing. The error is a [*Refusal]. Verify is
+// safe for concurrent use.
+//
+// An anchor need not be a root: a chain ends at the first certificate that is
+// one. A leaf cannot vouch for itself by being listed as an anchor; only CA
+// certificates become anchors (see [Files]), and one of those, presented as a
+// client certificate, is accepted like any other. To let in one particular
+// certificate, pin it in a rule.
+//
+// Verify says that a CA vouches for the certificate, not that the peer has its
+// key: that is proved by the TLS handshake. Names are the policy's matter.
+func (b *Bundle) Verify(presented []*x509.Certificate, now time.Time) (Verified, error) {
+	if refusal := bounded(presented); refusal != nil {
+		return Verified{}, refusal
+	}
+	// Roots must never be nil: that would mean the roots of the system.
+	roots := b.roots
+	if roots == nil {
+		roots = x509.NewCertPool()
+	}
+	intermediates := x509.NewCertPool()
+	for _, c := range presented[1:] {
+		intermediates.AddCert(c)
+	}
+	chains, err := presented[0].Verify(x509.VerifyOptions{
+		Roots:         roots,
+		Intermediates: intermediates,
+		KeyUsages:     b.usage.wanted(),
+		CurrentTime:   now,
+	})
+	if err != nil {
+		return Verified{}, b.refuse(presented, now, err)
+	}
+	// A self-issued certificate of version 1 may be an anchor, but carries no
+	// word that it is more than a leaf, so it cannot present itself.
+	if len(chains[0]) == 1 && !presented[0].IsCA {
+		return Verified{}, refusal(presented[0], ReasonNotACA, nil,
+			"is itself listed as a CA without being one: trust its issuer, or pin it by certSHA256 in a rule")
+	}
+	return Verified{Chains: chains, Until: until(chains)}, nil
+}
+
+// bounded refuses what is not worth the work of verifying.
+func bounded(presented []*x509.Certificate) *Refusal {
+	if len(presented) == 0 {
+		return &Refusal{Reason: ReasonNoCertificate,
+			Detail: "the client sent no certificate: it has none configured for this server, or withholds it"}
+	}
+	size := 0
+	for _, c := range presented {
+		size += len(c.Raw)
+	}
+	if len(presented) > maxPresented || size > maxPresentedBytes {
+		return refusal(presented[0], ReasonTooLarge, nil,
+			"came with %d certificates of %d bytes together, where %d certificates and %d bytes are allowed: the client should send its own and its intermediates only",
+			len(presented), size, maxPresented, maxPresentedBytes)
+	}
+	return nil
+}
+
+// until returns when the last of the chains ends: each lives as long as its
+// shortest-lived certificate.
+func until(chains [][]*x509.Certificate) (last time.Time) {
+	for _, chain := range chains {
+		end := chain[0].NotAfter
+		for _, c := range chain[1:] {
+			if c.NotAfter.Before(end) {
+				end = c.NotAfter
+			}
+		}
+		if end.After(last) {
+			last = end
+		}
+	}
+	return last
+}
