@@ -1,0 +1,64 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"strings"
+)
+
+// Warnings returns what is allowed and yet unlikely to be meant, one sentence
+// each. It wants a Config that has been validated.
+func (c *Config) Warnings() []string {
+	var ws []string
+	for i := range c.Ingress {
+		in := &c.Ingress[i]
+		for _, w := range in.warnings() {
+			ws = append(ws, fmt.Sprintf("ingress %q: %s", in.Name, w))
+		}
+	}
+	host, _, err := net.SplitHostPort(c.Health.Listen)
+	switch {
+	case c.Health.Listen == "":
+		ws = append(ws, "health: there is no listener, so that Kubernetes cannot tell whether the sidecar is ready and Prometheus has nothing to read")
+	case err == nil && isLoopback(host):
+		ws = append(ws, fmt.Sprintf("health: %q is a loopback address, where the kubelet cannot ask; write the port alone, as :9901", c.Health.Listen))
+	}
+	return ws
+}
+
+func (in *Ingress) warnings() []string {
+	var ws []string
+	if len(in.Allow) == 0 {
+		ws = append(ws, "allow is empty: nobody is let in")
+	}
+	for i := range in.Allow {
+		ws = append(ws, in.Allow[i].warnings()...)
+	}
+	if in.Upstream.Scheme == H2C && !in.OffersHTTP2() {
+		ws = append(ws, "http2 is false, but the upstream is h2c: gRPC clients cannot connect")
+	}
+	if in.UpstreamNotLocal && in.Upstream.Local() {
+		ws = append(ws, "upstreamNotLocal is set, but the upstream is local: remove it")
+	} else if in.UpstreamNotLocal {
+		ws = append(ws, fmt.Sprintf("identity headers travel to %s in plaintext, and whoever reaches it directly can forge them", in.Upstream.Address))
+	}
+	for _, p := range in.ProxyProtocol.From {
+		if p.Bits() == 0 {
+			ws = append(ws, fmt.Sprintf("proxyProtocol.from has %s: everybody can claim to be at any address", p))
+		}
+	}
+	return ws
+}
+
+func (r *Rule) warnings() []string {
+	var ws []string
+	if r.AnyClient {
+		ws = append(ws, fmt.Sprintf("rule %q lets in every client whom the clientCA ever certifies", r.Name))
+	}
+	for _, name := range r.SAN.DNS {
+		if strings.HasPrefix(name, "*.") {
+			ws = append(ws, fmt.Sprintf("rule %q has the DNS name %q, which fits only a certificate that has this very name in it, not the names below it", r.Name, name))
+		}
+	}
+	return ws
+}
