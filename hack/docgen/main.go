@@ -25,6 +25,7 @@ type page struct {
 // pages are all of them.
 var pages = []page{
 	{"docs/config.md", configPage},
+	{"docs/metrics.md", metricsPage},
 }
 
 func main() {

@@ -1,0 +1,117 @@
+package proxy
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/sidegate/sidegate/proxy/certs"
+	"github.com/sidegate/sidegate/proxy/policy"
+	"github.com/sidegate/sidegate/proxy/subject"
+)
+
+// A verdict is what one generation says of one connection's client. It is
+// immutable; a connection makes a new one when the generation changes or the
+// verified chain expires.
+type verdict struct {
+	gen    *generation
+	until  time.Time // when the verified chain expires
+	client *policy.Client
+	grant  policy.Grant
+	set    []headerValue // the identity headers, but for the rule
+
+	refusal *certs.Refusal // the certificate is not trusted (any more): 401
+	unnamed error          // its Subject or Issuer is ambiguous: 403
+}
+
+// newVerdict judges the client that presented the certificates. err is the
+// outcome of their verification.
+func newVerdict(g *generation, presented []*x509.Certificate, v certs.Verified, err error) *verdict {
+	out := &verdict{gen: g, until: v.Until}
+	if err != nil {
+		out.refusal = refusalOf(err)
+		return out
+	}
+	out.client, out.unnamed = clientOf(presented[0])
+	if out.unnamed != nil {
+		return out
+	}
+	out.grant = g.policy.For(out.client)
+	out.set = g.identity(out.client, v)
+	return out
+}
+
+// refusalOf returns err as a Refusal. Verification returns nothing else; if it
+// ever did, the client is still refused.
+func refusalOf(err error) *certs.Refusal {
+	if r, ok := errors.AsType[*certs.Refusal](err); ok {
+		return r
+	}
+	return &certs.Refusal{Reason: string(reasonUnverified), Detail: err.Error(), Err: err}
+}
+
+// current returns the connection's verdict under the generation in use. The
+// certificate is verified again, once, when the generation changed or the chain
+// that was verified has expired: trust is withdrawn from open connections too.
+func (c *conn) current(now time.Time) *verdict {
+	g, v := c.in.cur.Load(), c.verdict.Load()
+	if v.gen == g && (now.Before(v.until) || v.refusal != nil) {
+		return v
+	}
+	presented := c.tls.ConnectionState().PeerCertificates
+	verified, err := g.bundle.Verify(presented, now)
+	v = newVerdict(g, presented, verified, err)
+	c.verdict.Store(v) // two requests of one HTTP/2 connection may both do it: the same verdict
+	return v
+}
+
+// clientOf reads what policy needs from a certificate. The error says that its
+// Subject or Issuer cannot be told from another's.
+func clientOf(cert *x509.Certificate) (*policy.Client, error) {
+	sub, err := subject.FromDER(cert.RawSubject)
+	c := &policy.Client{
+		Subject:     sub,
+		Serial:      serialOf(cert),
+		Fingerprint: sha256.Sum256(cert.Raw),
+		SPKI:        sha256.Sum256(cert.RawSubjectPublicKeyInfo),
+		DNSNames:    cert.DNSNames,
+		URIs:        uriStrings(cert.URIs),
+		Emails:      cert.EmailAddresses,
+	}
+	for _, ip := range cert.IPAddresses {
+		if a, ok := netip.AddrFromSlice(ip); ok {
+			c.IPs = append(c.IPs, a.Unmap())
+		}
+	}
+	// A certificate may have no Subject and speak by its SANs only, as SPIFFE's
+	// do. No rule about Subjects matches it and no X-Client-Subject is set.
+	if a, ok := errors.AsType[*subject.AmbiguousError](err); err != nil && !(ok && a.Reason == subject.Empty) {
+		return c, err
+	}
+	c.Issuer, err = subject.FromDER(cert.RawIssuer)
+	return c, err
+}
+
+// serialOf returns the serial number in lower-case hex, an even number of
+// digits, as OpenSSL prints it but for the case.
+func serialOf(cert *x509.Certificate) string {
+	if cert.SerialNumber == nil {
+		return ""
+	}
+	s := cert.SerialNumber.Text(16)
+	if len(s)%2 == 1 {
+		s = "0" + s
+	}
+	return s
+}
+
+func uriStrings(uris []*url.URL) []string {
+	var out []string
+	for _, u := range uris {
+		out = append(out, u.String())
+	}
+	return out
+}

@@ -1,0 +1,57 @@
+package proxy
+
+import "net"
+
+// listen notes ln, so that Drain can close it. It reports false if it is too late.
+func (in *Ingress) listen(ln net.Listener) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.stopped {
+		return false
+	}
+	in.listeners = append(in.listeners, ln)
+	return true
+}
+
+// stopListening closes every listener; Serve returns.
+func (in *Ingress) stopListening() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.stopped {
+		return
+	}
+	in.stopped = true
+	close(in.closing)
+	for _, ln := range in.listeners {
+		_ = ln.Close()
+	}
+}
+
+// remember notes an open connection; it reports false once all are being closed.
+func (in *Ingress) remember(c *conn) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.conns == nil {
+		return false
+	}
+	in.conns[c] = struct{}{}
+	return true
+}
+
+func (in *Ingress) forget(c *conn) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	delete(in.conns, c)
+}
+
+// closeConns closes what is still open at the end of a drain: handshakes, and
+// connections that were taken over by a WebSocket.
+func (in *Ingress) closeConns() {
+	in.mu.Lock()
+	open := in.conns
+	in.conns = nil
+	in.mu.Unlock()
+	for c := range open {
+		_ = c.Close()
+	}
+}

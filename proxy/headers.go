@@ -1,0 +1,110 @@
+package proxy
+
+import (
+	"net/http"
+	"strings"
+)
+
+// The identity headers that Sidegate sets on every request.
+const (
+	headerSubject     = "X-Client-Subject"     // canonical Subject, RFC 4514, ASCII
+	headerIssuer      = "X-Client-Issuer"      // canonical Issuer
+	headerSerial      = "X-Client-Serial"      // lower-case hex
+	headerFingerprint = "X-Client-Fingerprint" // lower-case hex of the SHA-256 of the DER
+	headerRule        = "X-Client-Rule"        // the rule that let the request in
+)
+
+// A headerValue is a header in canonical spelling with its one value, kept as
+// the slice that http.Header wants: it is shared by all requests of a
+// connection and never written to.
+type headerValue struct {
+	name  string
+	value []string
+}
+
+// families are the beginnings of normalised names that no client may send: the
+// identity headers of Sidegate and of every dialect, and what says who sent a
+// request and how. They are removed whether or not a dialect is switched on,
+// because an application may still trust one from the proxy it had before.
+var families = []string{
+	"x-client-",    // ours
+	"client-cert",  // RFC 9440
+	"x-forwarded-", // and with it Envoy's -Client-Cert and Traefik's -Tls-Client-Cert
+	"x-ssl-",
+	"ssl-client-", // ingress-nginx
+	"x-amzn-mtls-",
+}
+
+// exacts are single normalised names, removed for the same reason.
+var exacts = []string{"forwarded", "x-real-ip", "trailer"}
+
+// A stripper removes identity headers in every spelling.
+type stripper struct{ exact map[string]bool }
+
+// newStripper returns a stripper of all families and of the user's own names.
+func newStripper(own []Header) *stripper {
+	s := &stripper{exact: make(map[string]bool)}
+	for _, name := range exacts {
+		s.exact[name] = true
+	}
+	for _, h := range own {
+		if h.Name != "" {
+			s.exact[normalise(h.Name)] = true
+		}
+	}
+	return s
+}
+
+// strip removes from h every field whose normalised name is one of ours.
+// Applications behind CGI, WSGI, Rack and PHP read X_Client_Subject,
+// X.Client.Subject and X-Client-Subject as the same variable
+// (CVE-2025-64484, CVE-2026-39858), so a name is compared as they would.
+func (s *stripper) strip(h http.Header) {
+	for name := range h {
+		if s.ours(name) {
+			delete(h, name)
+		}
+	}
+}
+
+func (s *stripper) ours(name string) bool {
+	n := normalise(name)
+	if s.exact[n] {
+		return true
+	}
+	for _, f := range families {
+		if strings.HasPrefix(n, f) {
+			return true
+		}
+	}
+	return false
+}
+
+// normalise maps a field name to what the laxest application makes of it: lower
+// case, and "-" for everything but letters and digits.
+func normalise(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case 'A' <= r && r <= 'Z':
+			return r + ('a' - 'A')
+		case 'a' <= r && r <= 'z', '0' <= r && r <= '9':
+			return r
+		}
+		return '-'
+	}, name)
+}
+
+// setIdentity puts the identity of the caller on a request from which every
+// spelling of it was stripped. rule is the name of the rule that admitted it.
+func (v *verdict) setIdentity(h http.Header, rule string) {
+	for _, hv := range v.set {
+		h[hv.name] = hv.value
+	}
+	value := []string{rule}
+	h[headerRule] = value
+	for _, own := range v.gen.settings.Headers {
+		if own.Name != "" && own.Value == ValueRule {
+			h[http.CanonicalHeaderKey(own.Name)] = value
+		}
+	}
+}

@@ -1,0 +1,205 @@
+package proxy
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"github.com/sidegate/sidegate/proxy/certs"
+)
+
+// An Ingress admits requests that come over mutual TLS and forwards them to the
+// application. Give it a Bundle and Settings with [Ingress.Configure], then let
+// it [Ingress.Serve]; replace both at any time.
+type Ingress struct {
+	name    string
+	log     logr.Logger
+	metrics *Metrics
+	now     func() time.Time
+
+	cur     atomic.Pointer[generation]
+	swap    sync.Mutex // held while cur is replaced
+	tickets certs.TicketKeys
+	forward httputil.ReverseProxy
+
+	open     atomic.Int64 // connections
+	draining atomic.Bool
+	closing  chan struct{} // closed when no more connections are accepted
+	running  sync.WaitGroup
+	warned   atomic.Int64 // unix time of the last "too many connections" line
+	recent   recent
+
+	mu        sync.Mutex // guards what follows
+	server    *server    // the one that takes new connections
+	servers   []*server
+	listeners []net.Listener
+	conns     map[*conn]struct{}
+	stopped   bool
+}
+
+// NewIngress returns an Ingress that serves b as s says. name is its label in
+// logs and metrics.
+func NewIngress(name string, b *certs.Bundle, s *Settings, m *Metrics, log logr.Logger) (*Ingress, error) {
+	in := &Ingress{
+		name:    name,
+		log:     log,
+		metrics: m,
+		now:     time.Now,
+		closing: make(chan struct{}),
+		conns:   make(map[*conn]struct{}),
+	}
+	in.forward = httputil.ReverseProxy{
+		Rewrite:      rewrite,
+		Transport:    perRequest{},
+		ErrorHandler: forwardFailed,
+		BufferPool:   &bufferPool{},
+		ErrorLog:     in.newErrorLog(),
+	}
+	return in, in.Configure(b, s)
+}
+
+// Configure replaces Bundle and Settings at once. Requests under way finish as
+// they began; every request that begins afterwards is judged anew. On an error
+// nothing changes.
+func (in *Ingress) Configure(b *certs.Bundle, s *Settings) error {
+	return in.replace(func(*generation) (*certs.Bundle, *Settings) { return b, s })
+}
+
+// SetBundle replaces the Bundle and keeps the Settings.
+func (in *Ingress) SetBundle(b *certs.Bundle) error {
+	return in.replace(func(g *generation) (*certs.Bundle, *Settings) { return b, g.settings })
+}
+
+// SetSettings replaces the Settings and keeps the Bundle.
+func (in *Ingress) SetSettings(s *Settings) error {
+	return in.replace(func(g *generation) (*certs.Bundle, *Settings) { return g.bundle, s })
+}
+
+// replace swaps in the generation that next makes of the one in use. One caller
+// at a time: certificates and configuration change independently, and neither
+// may bring back what the other has just replaced.
+func (in *Ingress) replace(next func(*generation) (*certs.Bundle, *Settings)) error {
+	in.swap.Lock()
+	defer in.swap.Unlock()
+	old := in.cur.Load()
+	b, s := next(old)
+	if b == nil || b.Certificate == nil {
+		return fmt.Errorf("ingress %q: no server certificate", in.name)
+	}
+	if err := s.check(); err != nil {
+		return fmt.Errorf("ingress %q: %w", in.name, err)
+	}
+	g := newGeneration(b, s, old)
+	in.cur.Store(g)
+	if old != nil && old.upstream != g.upstream {
+		old.upstream.transport.CloseIdleConnections()
+	}
+	return nil
+}
+
+// serveHTTP is the request path.
+func (in *Ingress) serveHTTP(s *server, w http.ResponseWriter, r *http.Request) {
+	c, _ := r.Context().Value(connKey{}).(*conn)
+	if c == nil { // cannot be: every connection is ours
+		panic(http.ErrAbortHandler)
+	}
+	x := &exchange{in: in, conn: c, w: w, r: r, start: in.now()}
+	defer x.finish()
+	if (s.retired.Load() || in.draining.Load()) && r.Header["Upgrade"] == nil {
+		w.Header().Set("Connection", "close")
+	}
+
+	x.verdict = c.current(x.start)
+	x.gen = x.verdict.gen
+	if f := x.decide(); f != nil {
+		x.answer(f)
+		return
+	}
+	x.pass()
+}
+
+// decide asks who is calling, whether the request is well-formed, and whether
+// they may. It returns why not, or nil.
+func (x *exchange) decide() *fault {
+	v := x.verdict
+	if v.refusal != nil {
+		return &fault{http.StatusUnauthorized, reason(v.refusal.Reason), "trust was withdrawn from an open connection: " + v.refusal.Detail}
+	}
+	if f := x.gen.checkRequest(x.r); f != nil {
+		return f
+	}
+	if v.unnamed != nil {
+		return &fault{http.StatusForbidden, reasonAmbiguous, v.unnamed.Error()}
+	}
+	d := v.grant.Decide(x.r.Method, x.r.URL.EscapedPath())
+	if !d.Allowed {
+		return &fault{http.StatusForbidden, reason(d.Reason), d.Detail}
+	}
+	x.rule = d.Rule
+	return nil
+}
+
+// pass forwards the request and the application's response.
+func (x *exchange) pass() {
+	if x.r.Body != nil && x.r.Body != http.NoBody {
+		x.r.Body = x.guardBody(x.r.Body)
+	}
+	if x.r.Header["Upgrade"] != nil {
+		// Whatever follows an upgrade is not HTTP/1.1 as Guard knows it, so if
+		// the application declines the connection ends with its answer.
+		x.closeUnlessSwitched = true
+	}
+	x.in.forward.ServeHTTP(x, x.r.WithContext(withExchange(x.r.Context(), x)))
+}
+
+// rewrite makes the outgoing request. ReverseProxy has removed hop-by-hop
+// fields before, so a client cannot name our headers in Connection and have
+// them removed after they are set.
+func rewrite(p *httputil.ProxyRequest) {
+	x := exchangeOf(p.In.Context())
+	h := p.Out.Header
+	x.gen.strip.strip(h)
+	x.verdict.setIdentity(h, x.rule)
+	h["X-Forwarded-For"] = []string{x.clientIP()}
+	h["X-Forwarded-Proto"] = forwardedProto
+	h["X-Forwarded-Host"] = []string{p.In.Host}
+
+	u := *p.In.URL // the query byte for byte: signatures are made over it
+	u.Scheme, u.Host, u.User = x.gen.upstream.scheme, x.gen.upstream.host, nil
+	p.Out.URL = &u
+	p.Out.Host = p.In.Host
+	p.Out.Trailer = nil
+}
+
+var forwardedProto = []string{"https"}
+
+// perRequest sends a request the way of its generation.
+type perRequest struct{}
+
+// RoundTrip implements http.RoundTripper.
+func (perRequest) RoundTrip(r *http.Request) (*http.Response, error) {
+	return exchangeOf(r.Context()).gen.upstream.transport.RoundTrip(r)
+}
+
+// forwardFailed answers when the application could not.
+func forwardFailed(_ http.ResponseWriter, r *http.Request, err error) {
+	x := exchangeOf(r.Context())
+	if x.switched {
+		return // hijacked: there is no HTTP response to send any more
+	}
+	if cause := x.bodyFailed(); cause != nil {
+		err = cause
+	}
+	f := faultOf(err)
+	if f.status == statusClientClosed {
+		x.fault = f
+		panic(http.ErrAbortHandler)
+	}
+	x.answer(f)
+}

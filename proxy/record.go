@@ -1,0 +1,199 @@
+package proxy
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/sidegate/sidegate/proxy/certs"
+	"github.com/sidegate/sidegate/proxy/http1"
+	"github.com/sidegate/sidegate/proxy/policy"
+	"github.com/sidegate/sidegate/proxy/subject"
+)
+
+// A reason is the word that says why a request or a handshake was refused: in
+// the answer, the log and the metrics. The set is closed: reasons of this
+// package, of package policy (403) and of package certs (401 and handshakes).
+type reason string
+
+const (
+	reasonOK = reason("ok")
+
+	reasonAmbiguous    = reason("subject-ambiguous")
+	reasonConnect      = reason("connect")
+	reasonMalformed    = reason("request-malformed")
+	reasonFraming      = reason("framing") // refused by http1.Guard before it was a request
+	reasonUpgrade      = reason("upgrade")
+	reasonHost         = reason("host-malformed")
+	reasonLength       = reason("content-length")
+	reasonBodyTooLarge = reason("body-too-large")
+	reasonBodyStalled  = reason("body-stalled")
+	reasonBodyBroken   = reason("body-broken")
+	reasonClientClosed = reason("client-closed")
+	reasonAppDown      = reason("app-down")
+	reasonAppTimeout   = reason("app-timeout")
+	reasonAppFailed    = reason("app-failed")
+
+	reasonUnverified  = reason("unverified")
+	reasonNotTLS      = reason("not-tls")
+	reasonTimeout     = reason("timeout")
+	reasonClientAlert = reason("client-alert") // the client refused us
+	reasonProtocol    = reason("tls-protocol") // no common version, cipher, or nonsense
+	reasonTooMany     = reason("too-many-connections")
+)
+
+// record logs and counts one exchange.
+func (in *Ingress) record(x *exchange) {
+	why, took := reasonOK, in.now().Sub(x.start)
+	if x.fault != nil {
+		why = x.fault.reason
+	}
+	in.metrics.request(in.name, x.rule, why, took)
+	if why == reasonOK && !x.gen.settings.LogRequests {
+		return
+	}
+	status := x.status
+	if x.fault != nil && status == 0 {
+		status = x.fault.status
+	}
+	kv := append(make([]any, 0, 40),
+		"listener", in.name, "remote", x.r.RemoteAddr, "proto", x.r.Proto,
+		"method", bounded(x.r.Method), "host", bounded(x.r.Host), "path", bounded(x.r.URL.EscapedPath()),
+		"status", status, "reason", string(why), "rule", x.rule,
+		"durationMs", float64(took.Microseconds())/1000, "bytesIn", x.in64.Load(), "bytesOut", x.out64)
+	kv = append(kv, identityFields(x.verdict)...)
+	if why == reasonOK {
+		in.log.Info("request", kv...)
+		return
+	}
+	refusal := Refusal{Time: x.start, Remote: x.r.RemoteAddr, Status: status, Reason: string(why), Detail: x.fault.detail}
+	if c := x.verdict.client; c != nil {
+		refusal.Subject = c.Subject.String()
+	}
+	if why == reason(policy.SubjectNotAllowed) {
+		refusal.Allow = toPaste(x.verdict.client.Subject)
+		kv = append(kv, "allow", refusal.Allow)
+	}
+	in.recent.add(refusal)
+	in.log.Info("request refused", append(kv, "detail", refusal.Detail)...)
+}
+
+// identityFields say who a verdict is about.
+func identityFields(v *verdict) []any {
+	if v.client != nil {
+		c := v.client
+		return []any{"subject", c.Subject.String(), "issuer", c.Issuer.String(),
+			"serial", c.Serial, "fingerprint", hex.EncodeToString(c.Fingerprint[:])}
+	}
+	if v.refusal != nil {
+		return certificateFields(v.refusal.Leaf)
+	}
+	return nil
+}
+
+// certificateFields say whose certificate was presented. That the client holds
+// its key is not proved.
+func certificateFields(cert *x509.Certificate) []any {
+	if cert == nil {
+		return nil
+	}
+	fp := sha256.Sum256(cert.Raw)
+	return []any{"subject", nameOf(cert.RawSubject), "issuer", nameOf(cert.RawIssuer),
+		"serial", serialOf(cert), "fingerprint", hex.EncodeToString(fp[:])}
+}
+
+// nameOf renders a name for the log, also one that is refused.
+func nameOf(der []byte) string {
+	n, err := subject.FromDER(der)
+	if err != nil {
+		return "(" + err.Error() + ")"
+	}
+	return n.String()
+}
+
+// toPaste returns the line that would let a Subject in, quoted for YAML.
+func toPaste(n subject.Name) string {
+	return "subject: '" + strings.ReplaceAll(n.String(), "'", "''") + "'"
+}
+
+// recordHandshake logs and counts a handshake that failed. Connections that
+// close without a word, as load balancers' checks do, are counted only.
+func (in *Ingress) recordHandshake(c *conn, err error) {
+	why, detail, quiet := handshakeReason(c, err)
+	in.metrics.handshakeFailed(in.name, why)
+	log := in.log
+	if quiet {
+		log = log.V(1)
+	}
+	kv := []any{"listener", in.name, "remote", c.RemoteAddr().String(), "reason", string(why), "detail", detail,
+		"sni", bounded(c.sni), "durationMs", float64(in.now().Sub(c.opened).Microseconds()) / 1000}
+	refusal := Refusal{Time: c.opened, Remote: c.RemoteAddr().String(), Reason: string(why), Detail: detail}
+	if r, ok := errors.AsType[*certs.Refusal](err); ok && r.Leaf != nil {
+		refusal.Subject = nameOf(r.Leaf.RawSubject)
+		kv = append(kv, certificateFields(r.Leaf)...)
+	}
+	if !quiet {
+		in.recent.add(refusal)
+	}
+	log.Info("handshake refused", kv...)
+}
+
+// handshakeReason says in a word and a sentence why a handshake failed, and
+// whether nobody need read about it.
+func handshakeReason(c *conn, err error) (why reason, detail string, quiet bool) {
+	if r, ok := errors.AsType[*certs.Refusal](err); ok {
+		return reason(r.Reason), r.Detail, false
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return reasonNotTLS, "what the client sent is not TLS", false
+	}
+	op, _ := errors.AsType[*net.OpError](err)
+	switch {
+	case op != nil && op.Op == "remote error":
+		return reasonClientAlert, "the client refused our certificate or parameters: " + err.Error(), false
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return reasonTimeout, "the handshake was not done within limits.handshakeTimeout", !c.hello
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed):
+		return reasonClientClosed, "the client hung up during the handshake", !c.hello
+	case err.Error() == noCertificate:
+		return reason(certs.ReasonNoCertificate), "the client presented no certificate; it has none, or none that it thought fit", false
+	}
+	return reasonProtocol, bounded(err.Error()), false
+}
+
+// noCertificate is what crypto/tls says, by text only, when a client answers the
+// request for a certificate with none. A test holds us to it.
+const noCertificate = "tls: client didn't provide a certificate"
+
+// recordViolation logs and counts bytes that are not strictly HTTP/1.1. They
+// never became a request; net/http answers 400 and closes.
+func (in *Ingress) recordViolation(c *conn, v *http1.Violation) {
+	in.metrics.request(in.name, "", reasonFraming, 0)
+	kv := []any{"listener", in.name, "remote", c.RemoteAddr().String(), "status", 400,
+		"reason", string(reasonFraming), "violation", v.Reason, "detail", v.Detail}
+	in.log.Info("request refused", append(kv, identityFields(c.verdict.Load())...)...)
+}
+
+// logTooMany says, at most every ten seconds, that connections are refused.
+func (in *Ingress) logTooMany(limit int) {
+	now, last := in.now().Unix(), in.warned.Load()
+	if now-last >= 10 && in.warned.CompareAndSwap(last, now) {
+		in.log.Info("connections refused: too many are open", "listener", in.name, "limit", limit)
+	}
+}
+
+// bounded cuts what a client made long; the log's encoder escapes the rest.
+func bounded(s string) string {
+	if len(s) > 512 {
+		return s[:512] + "…"
+	}
+	return s
+}

@@ -1,0 +1,165 @@
+package proxy
+
+import (
+	"context"
+	"log"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sidegate/sidegate/proxy/http1"
+)
+
+// A server is one net/http server, fed with connections whose handshake is
+// done. Its limits cannot change while it runs; when the configuration changes
+// them a successor takes the new connections, and this one asks the clients it
+// has to come back by closing each connection after a response.
+type server struct {
+	http    http.Server
+	conns   handoff
+	retired atomic.Bool
+}
+
+type connKey struct{}
+
+// serverFor returns the server for the limits, starting one if they are new.
+func (in *Ingress) serverFor(l Limits) *server {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if s := in.server; s != nil {
+		if s.http.ReadHeaderTimeout == l.HeaderTimeout && s.http.MaxHeaderBytes == headerLimit(l) &&
+			s.http.IdleTimeout == l.IdleTimeout && s.http.HTTP2.MaxConcurrentStreams == l.MaxStreams {
+			return s
+		}
+		s.retired.Store(true)
+	}
+	in.server = in.newServer(l)
+	in.servers = append(in.servers, in.server)
+	s := in.server
+	in.running.Go(func() { _ = s.http.Serve(&s.conns) })
+	return s
+}
+
+// headerSlack is what net/http adds to its MaxHeaderBytes over HTTP/1.1.
+const headerSlack = 4096
+
+// headerLimit is what net/http is told, so that it and http1.Guard stop at the
+// same byte. HTTP/2 has no slack: what is left must still hold a request.
+func headerLimit(l Limits) int { return max(l.HeaderBytes-headerSlack, headerSlack) }
+
+func (in *Ingress) newServer(l Limits) *server {
+	s := &server{conns: handoff{conns: make(chan net.Conn), done: make(chan struct{})}}
+	s.http = http.Server{
+		Handler:                      http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { in.serveHTTP(s, w, r) }),
+		ReadHeaderTimeout:            l.HeaderTimeout,
+		IdleTimeout:                  l.IdleTimeout,
+		MaxHeaderBytes:               headerLimit(l),
+		DisableGeneralOptionsHandler: true, // OPTIONS * is answered by nobody unasked
+		Protocols:                    new(http.Protocols),
+		HTTP2:                        &http.HTTP2Config{MaxConcurrentStreams: l.MaxStreams, SendPingTimeout: 30 * time.Second},
+		ErrorLog:                     in.newErrorLog(),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, connOf(c))
+		},
+	}
+	s.http.Protocols.SetHTTP1(true)
+	s.http.Protocols.SetHTTP2(true) // ALPN decides; it is offered only where switched on
+	return s
+}
+
+// dispatch hands a connection over for its protocol. HTTP/1.1 is read through a
+// Guard; HTTP/2 needs the *tls.Conn itself, by which net/http knows it.
+func (in *Ingress) dispatch(c *conn) {
+	s := in.serverFor(c.gen.limits)
+	var hc net.Conn = c.tls
+	if c.tls.ConnectionState().NegotiatedProtocol != "h2" {
+		hc = http1.Guard(c.tls, http1.Options{
+			HeadBytes: headerLimit(c.gen.limits) + headerSlack,
+			Report:    func(v *http1.Violation) { in.recordViolation(c, v) },
+		})
+	}
+	if !s.conns.give(hc) {
+		_ = c.Close()
+	}
+}
+
+// A handoff is a listener whose connections come from another goroutine.
+type handoff struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func (h *handoff) give(c net.Conn) bool {
+	select {
+	case h.conns <- c:
+		return true
+	case <-h.done:
+		return false
+	}
+}
+
+// Accept implements net.Listener.
+func (h *handoff) Accept() (net.Conn, error) {
+	select {
+	case c := <-h.conns:
+		return c, nil
+	case <-h.done:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (h *handoff) Close() error {
+	h.once.Do(func() { close(h.done) })
+	return nil
+}
+
+// Addr implements net.Listener.
+func (h *handoff) Addr() net.Addr { return &net.TCPAddr{} }
+
+// errorLog takes what net/http says on its own. It is about single connections
+// that misbehave; what concerns a request is in its Record.
+type errorLog struct{ in *Ingress }
+
+func (in *Ingress) newErrorLog() *log.Logger { return log.New(errorLog{in}, "", 0) }
+
+func (l errorLog) Write(p []byte) (int, error) {
+	if strings.HasPrefix(string(p), "http: panic") {
+		l.in.log.Error(nil, "a request panicked; this is a bug of Sidegate", "listener", l.in.name, "message", string(p))
+		return len(p), nil
+	}
+	l.in.log.V(1).Info("http server", "listener", l.in.name, "message", quote(string(p)))
+	return len(p), nil
+}
+
+// Drain ends the ingress without losing a request. It keeps accepting for
+// delay, because load balancers learn late that this one is going, and answers
+// every request with Connection: close or GOAWAY; then it stops accepting and
+// waits for the requests under way until ctx is done. What is still open then
+// is closed. Drain returns ctx's error if it had to.
+func (in *Ingress) Drain(ctx context.Context, delay time.Duration) error {
+	in.draining.Store(true)
+	select {
+	case <-time.After(delay):
+	case <-ctx.Done():
+	}
+	in.stopListening()
+	in.mu.Lock()
+	servers := append([]*server(nil), in.servers...)
+	in.mu.Unlock()
+	var first error
+	for _, s := range servers {
+		if err := s.http.Shutdown(ctx); err != nil {
+			first = err
+			_ = s.http.Close()
+		}
+		_ = s.conns.Close()
+	}
+	in.closeConns()
+	in.running.Wait()
+	return first
+}
