@@ -88,7 +88,10 @@ func clientOf(cert *x509.Certificate) (*policy.Client, error) {
 	}
 	// A certificate may have no Subject and speak by its SANs only, as SPIFFE's
 	// do. No rule about Subjects matches it and no X-Client-Subject is set.
-	if a, ok := errors.AsType[*subject.AmbiguousError](err); err != nil && !(ok && a.Reason == subject.Empty) {
+	if a, ok := errors.AsType[*subject.AmbiguousError](err); ok && a.Reason == subject.Empty {
+		err = nil
+	}
+	if err != nil {
 		return c, err
 	}
 	c.Issuer, err = subject.FromDER(cert.RawIssuer)

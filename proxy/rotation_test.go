@@ -37,7 +37,7 @@ func (g *gate) renew() time.Duration {
 
 func TestRenewedSecretIsServedWithinASecond(t *testing.T) {
 	g := openGate(t)
-	var best time.Duration = time.Hour
+	best := time.Hour
 	for range 5 {
 		took := g.renew()
 		best = min(best, took)

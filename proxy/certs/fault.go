@@ -56,7 +56,7 @@ func (f *Fault) Unwrap() error { return f.Err }
 
 // Faults returns every [*Fault] that err holds, in order.
 func Faults(err error) []*Fault {
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // this is what walks the tree
 	case *Fault:
 		return []*Fault{e}
 	case interface{ Unwrap() []error }:

@@ -86,7 +86,7 @@ func OpenWait(ctx context.Context, files Files, o Options, wait time.Duration) (
 		}
 	}
 	// Somebody waits for the answer: look each second at least.
-	Watch(limit, files.paths(), poll, func(bool) {}, again)
+	_ = Watch(limit, files.paths(), poll, func(bool) {}, again)
 	if err != nil && ctx.Err() != nil {
 		return nil, fmt.Errorf("waiting for certificates: %w: %w", ctx.Err(), err)
 	}

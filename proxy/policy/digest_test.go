@@ -35,7 +35,7 @@ func fullRule(t *testing.T, rule string) policy.Rule {
 }
 
 func TestEqualPoliciesHaveEqualDigests(t *testing.T) {
-	if full(t).Digest() != full(t).Digest() {
+	if first, second := full(t).Digest(), full(t).Digest(); first != second {
 		t.Error("two equal policies have different digests")
 	}
 	var none *policy.Policy
