@@ -1,0 +1,44 @@
+package admin
+
+import (
+	"time"
+
+	"github.com/sidegate/sidegate/proxy"
+	"github.com/sidegate/sidegate/proxy/certs"
+)
+
+// Snapshot is how Sidegate stands at one moment. It is made anew for each look
+// and not changed afterwards.
+type Snapshot struct {
+	Version   string    // of Sidegate
+	GoVersion string    // of the toolchain that built it
+	Started   time.Time // of the process
+	Now       time.Time // of the snapshot; zero means the time of the request
+
+	ConfigFile   string    // empty: configured by flags
+	ConfigLoaded time.Time // when the configuration in use was read
+	ConfigFault  error     // why the file as it is now is not in use; the last good one is
+
+	Draining bool  // the process is going away
+	NotReady error // why /readyz says no; nil if it does not
+
+	Ingress []Ingress // in the order of the configuration
+}
+
+// Ingress is one ingress of a Snapshot.
+type Ingress struct {
+	Name        string
+	Listen      string // address
+	Upstream    string // URL of the application
+	Connections int    // open now
+	Certs       certs.Status
+	Warnings    []string // beside those of the Bundle, one sentence each
+	Rules       []Rule
+	Refusals    []proxy.Refusal // the last ones, newest first
+}
+
+// Rule is a rule of an ingress, in words.
+type Rule struct {
+	Name       string   `json:"name"`
+	Conditions []string `json:"conditions"` // as "subject: CN=…", all of which must be met
+}
