@@ -1,0 +1,149 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// help prints the text about a command, or about all of them.
+func help(args []string, out io.Writer) error {
+	switch len(args) {
+	case 0:
+		_, err := io.WriteString(out, overview())
+		return err
+	case 1:
+		if args[0] == "help" {
+			return help(nil, out)
+		}
+		c, err := find(args[0])
+		if err != nil {
+			return err
+		}
+		_, err = io.WriteString(out, c.help)
+		return err
+	}
+	return misuseOf("sidegate help", errors.New("help is about one command at a time"))
+}
+
+// overview is what "sidegate help" prints.
+func overview() string {
+	var b strings.Builder
+	b.WriteString(`sidegate - mutual TLS at the side of a pod
+
+Usage:
+    sidegate COMMAND [ARGUMENT...]
+
+Commands:
+`)
+	for _, c := range commands() {
+		fmt.Fprintf(&b, "    %-9s %s\n", c.name, c.summary)
+	}
+	b.WriteString(`    help      explain a command: sidegate help COMMAND
+
+Exit codes: 0 fine, 1 a finding or a failure at run time, 2 wrong use or
+configuration. Results go to stdout, logs and errors to stderr.
+`)
+	return b.String()
+}
+
+// newFlags returns the flag set of a command. It prints nothing by itself.
+func newFlags(command string) *flag.FlagSet {
+	fs := flag.NewFlagSet(command, flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.Usage = func() {}
+	return fs
+}
+
+// parseFlags reads args, flags and operands in any order, and returns the
+// operands. Behind "--" everything is an operand.
+func parseFlags(fs *flag.FlagSet, args []string) ([]string, error) {
+	var operands []string
+	for len(args) > 0 {
+		if err := fs.Parse(args); err != nil {
+			return nil, flagError(fs, args, err)
+		}
+		rest := fs.Args()
+		if n := len(args) - len(rest); n > 0 && args[n-1] == "--" {
+			return append(operands, rest...), nil
+		}
+		if len(rest) == 0 {
+			break
+		}
+		operands, args = append(operands, rest[0]), rest[1:]
+	}
+	return operands, nil
+}
+
+// flagError adds to err, of parsing args, what may have been meant, and where to
+// read more.
+func flagError(fs *flag.FlagSet, args []string, err error) error {
+	if errors.Is(err, flag.ErrHelp) {
+		return err
+	}
+	wrong := args[max(0, len(args)-fs.NArg()-1)] // the last one looked at; malformed ones are left in place
+	name, _, _ := strings.Cut(strings.TrimLeft(wrong, "-"), "=")
+	if strings.HasPrefix(wrong, "-") && fs.Lookup(name) == nil {
+		err = fmt.Errorf("%s has no flag %q", fs.Name(), wrong)
+		var names []string
+		fs.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
+		if near := nearest(name, names); near != "" {
+			err = fmt.Errorf("%w; did you mean --%s?", err, near)
+		}
+	}
+	return misuseOf("sidegate help "+fs.Name(), err)
+}
+
+// texts is a flag that may be given several times.
+type texts []string
+
+// String implements flag.Value.
+func (t *texts) String() string { return strings.Join(*t, " ") }
+
+// Set implements flag.Value.
+func (t *texts) Set(s string) error {
+	*t = append(*t, s)
+	return nil
+}
+
+// nearest returns the known word that somebody who wrote s may have meant, or "".
+func nearest(s string, known []string) string {
+	best, least := "", 1+max(1, len(s)/3)
+	if len(s) > 64 {
+		return ""
+	}
+	for _, k := range known {
+		if d := distance(strings.ToLower(s), k); d < least {
+			best, least = k, d
+		}
+	}
+	return best
+}
+
+// distance returns the number of bytes to add, remove, change or swap with
+// their neighbour to make b of a (optimal string alignment).
+func distance(a, b string) int {
+	rows := make([][]int, len(a)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(b)+1)
+		rows[i][0] = i
+	}
+	for j := range rows[0] {
+		rows[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			change := rows[i-1][j-1]
+			if a[i-1] != b[j-1] {
+				change++
+			}
+			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, change)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+			}
+		}
+	}
+	return rows[len(a)][len(b)]
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/sidegate/sidegate/proxy/admin"
+	"github.com/sidegate/sidegate/proxy/config"
+)
+
+// status returns what the status page shows of the gate, with the number of
+// connections that are open. The mutex of the sidecar must be held.
+func (g *gate) status(open int) admin.Ingress {
+	certificates := g.store.Status()
+	shown := admin.Ingress{
+		Name:        g.name,
+		Listen:      addrOf(g.ln),
+		Upstream:    g.cfg.Upstream.String(),
+		Connections: open,
+		Certs:       certificates,
+		Warnings:    append([]string(nil), certificates.Bundle.Warnings...),
+		Refusals:    g.ingress.Refusals(),
+	}
+	if g.cfg.Listen != g.listen {
+		shown.Warnings = append(shown.Warnings, fmt.Sprintf("the configuration says to listen on %s, which needs a restart", g.cfg.Listen))
+	}
+	for i := range g.cfg.Allow {
+		shown.Rules = append(shown.Rules, admin.Rule{Name: g.cfg.Allow[i].Name, Conditions: conditions(&g.cfg.Allow[i])})
+	}
+	return shown
+}
+
+// conditions writes out what r asks for, one condition each, with the keys of
+// the configuration. Values of one condition are alternatives.
+func conditions(r *config.Rule) []string {
+	var all []string
+	add := func(key string, values ...string) {
+		if len(values) > 0 {
+			all = append(all, key+": "+strings.Join(values, " or "))
+		}
+	}
+	if r.AnyClient {
+		add("anyClient", "true")
+	}
+	names := texted(r.Subject)
+	if !r.SubjectParts.IsZero() {
+		names = append(names, r.SubjectParts.String())
+	}
+	add("subject", names...)
+	for _, a := range r.SubjectHas {
+		add("subjectHas", fmt.Sprintf("%s=%s", a.Type, a.Value))
+	}
+	if !r.Issuer.IsZero() {
+		add("issuer", r.Issuer.String())
+	}
+	add("san.dns", r.SAN.DNS...)
+	add("san.uri", r.SAN.URI...)
+	add("san.email", r.SAN.Email...)
+	add("san.ip", texted(r.SAN.IP)...)
+	add("spkiSHA256", texted(r.SPKISHA256)...)
+	add("certSHA256", texted(r.CertSHA256)...)
+	add("methods", r.Methods...)
+	add("paths", r.Paths...)
+	return all
+}
+
+// texted returns the texts of values.
+func texted[T fmt.Stringer](values []T) []string {
+	var out []string
+	for _, v := range values {
+		out = append(out, v.String())
+	}
+	return out
+}
