@@ -202,6 +202,7 @@ func (c *conn) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		c.verified, err = c.gen.bundle.Verify(cs.PeerCertificates, c.in.now())
 		return err
 	}
+	c.boundTickets(cfg)
 	return cfg, nil
 }
 

@@ -3,9 +3,9 @@ package proxy
 import (
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/asn1"
 	"errors"
 	"net/netip"
-	"net/url"
 	"time"
 
 	"github.com/sidegate/sidegate/proxy/certs"
@@ -78,7 +78,7 @@ func clientOf(cert *x509.Certificate) (*policy.Client, error) {
 		Fingerprint: sha256.Sum256(cert.Raw),
 		SPKI:        sha256.Sum256(cert.RawSubjectPublicKeyInfo),
 		DNSNames:    cert.DNSNames,
-		URIs:        uriStrings(cert.URIs),
+		URIs:        urisOf(cert),
 		Emails:      cert.EmailAddresses,
 	}
 	for _, ip := range cert.IPAddresses {
@@ -111,10 +111,32 @@ func serialOf(cert *x509.Certificate) string {
 	return s
 }
 
-func uriStrings(uris []*url.URL) []string {
-	var out []string
-	for _, u := range uris {
-		out = append(out, u.String())
+var oidSubjectAltName = asn1.ObjectIdentifier{2, 5, 29, 17}
+
+// tagURI is that of uniformResourceIdentifier in a GeneralName (RFC 5280 §4.2.1.6).
+const tagURI = 6
+
+// urisOf returns the URIs among the subject alternative names byte for byte.
+// What [x509.Certificate] has was parsed, and is another text once written
+// again: "spiffe://a/b#" would become "spiffe://a/b".
+func urisOf(cert *x509.Certificate) (uris []string) {
+	for _, ext := range cert.Extensions {
+		if !ext.Id.Equal(oidSubjectAltName) {
+			continue
+		}
+		var names, name asn1.RawValue
+		if _, err := asn1.Unmarshal(ext.Value, &names); err != nil {
+			return nil
+		}
+		for rest := names.Bytes; len(rest) > 0; {
+			var err error
+			if rest, err = asn1.Unmarshal(rest, &name); err != nil {
+				return nil
+			}
+			if name.Class == asn1.ClassContextSpecific && name.Tag == tagURI {
+				uris = append(uris, string(name.Bytes))
+			}
+		}
 	}
-	return out
+	return uris
 }

@@ -34,6 +34,7 @@ type gate struct {
 	mount minica.Mount
 	set   proxy.Settings
 	usage certs.Usage
+	clock func() time.Time // nil: the real one
 	reg   *prometheus.Registry
 	logs  *logBuffer
 	addr  string
@@ -110,6 +111,9 @@ func (g *gate) start() {
 	g.in, err = proxy.NewIngress("ingress", g.store.Current(), &g.set, m, log)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if g.clock != nil {
+		g.in.SetNow(g.clock)
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -34,6 +34,7 @@ type Ingress struct {
 	running  sync.WaitGroup
 	warned   atomic.Int64 // unix time of the last "too many connections" line
 	recent   recent
+	refusals pace // of the log lines about handshakes
 
 	mu        sync.Mutex // guards what follows
 	server    *server    // the one that takes new connections
@@ -91,6 +92,9 @@ func (in *Ingress) replace(next func(*generation) (*certs.Bundle, *Settings)) er
 	b, s := next(old)
 	if b == nil || b.Certificate == nil {
 		return fmt.Errorf("ingress %q: no server certificate", in.name)
+	}
+	if s == nil {
+		return fmt.Errorf("ingress %q: no settings", in.name)
 	}
 	if err := s.check(); err != nil {
 		return fmt.Errorf("ingress %q: %w", in.name, err)

@@ -2,15 +2,21 @@ package proxy_test
 
 import (
 	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/sidegate/sidegate/proxy"
 	"github.com/sidegate/sidegate/proxy/minica"
+	"github.com/sidegate/sidegate/proxy/policy"
 )
 
 func TestAllowedClientReachesTheApplicationWithItsIdentity(t *testing.T) {
@@ -204,5 +210,57 @@ func TestSettingsAreReplacedWithoutDroppingConnections(t *testing.T) {
 	g.configure(func(s *proxy.Settings) { s.Limits.IdleTimeout = time.Minute })
 	if status, _ := g.get(c, "/"); status != 200 {
 		t.Fatalf("status %d after new limits, want 200", status)
+	}
+}
+
+// Certificates and configuration change independently of each other: neither
+// may bring back what the other has just replaced.
+func TestNoReplacementIsLost(t *testing.T) {
+	g := openGate(t)
+	for i := range 2000 {
+		s := g.set
+		s.Limits.MaxStreams = i + 1
+		var both sync.WaitGroup
+		both.Go(func() { _ = g.in.SetSettings(&s) })
+		both.Go(func() { _ = g.in.SetBundle(g.store.Current()) })
+		both.Wait()
+		if g.in.CurrentSettings() != &s {
+			t.Fatalf("after %d changes the new settings were replaced by the old", i+1)
+		}
+	}
+}
+
+func TestLogOfRefusedHandshakesIsBounded(t *testing.T) {
+	g := openGate(t)
+	long := strings.Repeat("OU="+strings.Repeat("é", 60)+",", 60) + "CN=x"
+	stranger := newCA(t, "CN=stranger")
+	noisy := issue(t, stranger, minica.Options{Subject: long})
+	if _, err := g.client(noisy, false).Get(g.url("/")); err == nil {
+		t.Fatal("a stranger was let in")
+	}
+	line := g.logs.wait(t, map[string]any{"msg": "handshake refused", "reason": "unknown-ca"})
+	if n := len(fmt.Sprint(line)); n > 4096 {
+		t.Errorf("one stranger's handshake made a log line of %d bytes", n)
+	}
+	if n := len(fmt.Sprint(g.in.Refusals())); n > 4096 {
+		t.Errorf("the status page keeps %d bytes of it", n)
+	}
+}
+
+func TestURIsAreComparedByteForByte(t *testing.T) {
+	for _, uri := range []string{"SPIFFE://td/sa", "spiffe://td/sa#", "spiffe://td/s%61"} {
+		g := openGate(t, func(g *gate) {
+			g.set.Policy = &policy.Policy{Rules: []policy.Rule{{Name: "r", SAN: policy.SAN{URI: []string{"spiffe://td/sa"}}}}}
+		})
+		san, err := asn1.Marshal([]asn1.RawValue{{Class: asn1.ClassContextSpecific, Tag: 6, Bytes: []byte(uri)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := issue(t, g.clientCA, minica.Options{Subject: "CN=x", Change: func(c *x509.Certificate) {
+			c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 17}, Value: san}}
+		}})
+		if status, _ := g.get(g.client(c, false), "/"); status != 403 {
+			t.Errorf("a certificate for %q passed a rule for another URI with %d", uri, status)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"maps"
+	"strings"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -70,7 +71,7 @@ func (s *stores) collect(ch chan<- prometheus.Metric, listener string, st certs.
 
 	seen := make(map[[4]string]bool) // the same certificate twice in a file is one series
 	for _, it := range st.Bundle.Items {
-		key := [4]string{it.File, it.Role, nameOf(it.Cert.RawSubject), serialOf(it.Cert)}
+		key := [4]string{strings.ToValidUTF8(it.File, "?"), it.Role, nameOf(it.Cert.RawSubject), serialOf(it.Cert)}
 		if !seen[key] {
 			seen[key] = true
 			emit(s.notAfter, prometheus.GaugeValue, float64(it.Cert.NotAfter.Unix()), key[:]...)

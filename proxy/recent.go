@@ -43,3 +43,31 @@ func (in *Ingress) Refusals() []Refusal {
 	}
 	return slices.Clip(out)
 }
+
+// linesPerSecond bounds the log lines about refused handshakes, which cost
+// nothing to provoke. What is not logged is counted all the same.
+const linesPerSecond = 100
+
+// A pace lets so many lines through in each second.
+type pace struct {
+	mu      sync.Mutex
+	second  int64
+	lines   int
+	missing int
+}
+
+// line reports whether to write a line now, and how many were left out since
+// the last.
+func (p *pace) line(now time.Time) (ok bool, missed int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now.Unix() != p.second {
+		p.second, p.lines = now.Unix(), 0
+	}
+	if p.lines++; p.lines > linesPerSecond {
+		p.missing++
+		return false, 0
+	}
+	missed, p.missing = p.missing, 0
+	return true, missed
+}

@@ -78,7 +78,7 @@ func (in *Ingress) record(x *exchange) {
 	if c := x.verdict.client; c != nil {
 		refusal.Subject = c.Subject.String()
 	}
-	if why == reason(policy.SubjectNotAllowed) {
+	if why == reason(policy.SubjectNotAllowed) && refusal.Subject != "" {
 		refusal.Allow = toPaste(x.verdict.client.Subject)
 		kv = append(kv, "allow", refusal.Allow)
 	}
@@ -100,13 +100,13 @@ func identityFields(v *verdict) []any {
 }
 
 // certificateFields say whose certificate was presented. That the client holds
-// its key is not proved.
+// its key is not proved, nor that anybody vouches for it: names are bounded.
 func certificateFields(cert *x509.Certificate) []any {
 	if cert == nil {
 		return nil
 	}
 	fp := sha256.Sum256(cert.Raw)
-	return []any{"subject", nameOf(cert.RawSubject), "issuer", nameOf(cert.RawIssuer),
+	return []any{"subject", shown(cert.RawSubject), "issuer", shown(cert.RawIssuer),
 		"serial", serialOf(cert), "fingerprint", hex.EncodeToString(fp[:])}
 }
 
@@ -118,6 +118,10 @@ func nameOf(der []byte) string {
 	}
 	return n.String()
 }
+
+// shown is nameOf, bounded: anybody can present a certificate with a Subject of
+// many kilobytes, and its canonical form is four times as long.
+func shown(der []byte) string { return bounded(nameOf(der)) }
 
 // toPaste returns the line that would let a Subject in, quoted for YAML.
 func toPaste(n subject.Name) string {
@@ -137,13 +141,15 @@ func (in *Ingress) recordHandshake(c *conn, err error) {
 		"sni", bounded(c.sni), "durationMs", float64(in.now().Sub(c.opened).Microseconds()) / 1000}
 	refusal := Refusal{Time: c.opened, Remote: c.RemoteAddr().String(), Reason: string(why), Detail: detail}
 	if r, ok := errors.AsType[*certs.Refusal](err); ok && r.Leaf != nil {
-		refusal.Subject = nameOf(r.Leaf.RawSubject)
+		refusal.Subject = shown(r.Leaf.RawSubject)
 		kv = append(kv, certificateFields(r.Leaf)...)
 	}
 	if !quiet {
 		in.recent.add(refusal)
 	}
-	log.Info("handshake refused", kv...)
+	if ok, missed := in.refusals.line(in.now()); ok {
+		log.Info("handshake refused", append(kv, "linesSuppressed", missed)...)
+	}
 }
 
 // handshakeReason says in a word and a sentence why a handshake failed, and

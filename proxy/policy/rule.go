@@ -11,9 +11,9 @@ import (
 // the kinds of SAN, which must all be met. A condition that is empty is no
 // condition; a Rule without an identity condition admits every verified client.
 //
-// A value that says nothing (the zero Name, an empty string, an all-zero hash)
-// is met by no client, so that a field left empty by mistake closes the rule
-// and does not open it.
+// A listed value that says nothing (the zero Name, an empty string, an all-zero
+// hash) is met by no client, so that an element left empty by mistake closes the
+// rule and does not open it. Issuer is not a list: its zero Name is no condition.
 type Rule struct {
 	Name string // for the log and the X-Client-Rule header
 

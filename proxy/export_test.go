@@ -1,0 +1,9 @@
+package proxy
+
+import "time"
+
+// SetNow gives the ingress another clock. Call it before it serves.
+func (in *Ingress) SetNow(now func() time.Time) { in.now = now }
+
+// CurrentSettings returns the settings in use.
+func (in *Ingress) CurrentSettings() *Settings { return in.cur.Load().settings }
