@@ -32,7 +32,7 @@ var mayImport = map[string][]string{
 var homes = map[string][]string{
 	"github.com/fsnotify/fsnotify":    {"proxy/certs"},
 	"github.com/pires/go-proxyproto":  {"proxy"},
-	"github.com/prometheus":           {"proxy", "proxy/admin", "cmd"},
+	"github.com/prometheus":           {"proxy", "proxy/admin"},
 	"go.yaml.in/yaml":                 {"proxy/config"},
 	"golang.org/x/net":                {"proxy", "proxy/http1"},
 	"golang.org/x/sync":               {"proxy", "cmd"},

@@ -33,7 +33,7 @@ func newGeneration(b *certs.Bundle, s *Settings, old *generation) *generation {
 		settings: s,
 		limits:   s.Limits.withDefaults(),
 		policy:   s.Policy,
-		strip:    newStripper(s.Headers),
+		strip:    newStripper(s.Headers, s.Policy.BindsRequest()),
 	}
 	if g.policy == nil {
 		g.policy = &policy.Policy{}

@@ -35,17 +35,42 @@ var families = []string{
 	"x-amzn-mtls-",
 }
 
-// exacts are single normalised names, removed for the same reason.
-var exacts = []string{"forwarded", "x-real-ip", "trailer"}
+// exacts are single normalised names, removed for the same reason, and names
+// that CGI and its children take for something that is not a header at all.
+var exacts = []string{
+	"forwarded", "x-real-ip", "remote-user", "remote-addr",
+	"script-name", "path-info", // CGI's parts of the path (RFC 3875 §4.1)
+	"proxy", // becomes HTTP_PROXY (CVE-2016-5385)
+	"trailer",
+}
+
+// overrides are names by which an application may be told another method or path
+// than the one that a rule has admitted. They are removed where rules have
+// methods or paths.
+var overrides = []string{
+	"x-http-method", "x-http-method-override", "x-method-override",
+	"x-original-url", "x-rewrite-url", "x-original-method",
+}
+
+// framing are names that frame a message. net/http has read the real ones; a
+// look-alike is for whoever maps "_" to "-".
+var framing = map[string]string{
+	"content-length": "Content-Length", "transfer-encoding": "Transfer-Encoding", "host": "Host",
+	"connection": "Connection", "upgrade": "Upgrade",
+}
 
 // A stripper removes identity headers in every spelling.
 type stripper struct{ exact map[string]bool }
 
-// newStripper returns a stripper of all families and of the user's own names.
-func newStripper(own []Header) *stripper {
+// newStripper returns a stripper of all families and of the user's own names,
+// and of overrides if rules look at the request.
+func newStripper(own []Header, bindsRequest bool) *stripper {
 	s := &stripper{exact: make(map[string]bool)}
 	for _, name := range exacts {
 		s.exact[name] = true
+	}
+	for _, name := range overrides {
+		s.exact[name] = bindsRequest
 	}
 	for _, h := range own {
 		if h.Name != "" {
@@ -70,6 +95,9 @@ func (s *stripper) strip(h http.Header) {
 func (s *stripper) ours(name string) bool {
 	n := normalise(name)
 	if s.exact[n] {
+		return true
+	}
+	if real, ok := framing[n]; ok && name != real {
 		return true
 	}
 	for _, f := range families {

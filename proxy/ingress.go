@@ -28,13 +28,15 @@ type Ingress struct {
 	tickets certs.TicketKeys
 	forward httputil.ReverseProxy
 
-	open     atomic.Int64 // connections
-	draining atomic.Bool
-	closing  chan struct{} // closed when no more connections are accepted
-	running  sync.WaitGroup
-	warned   atomic.Int64 // unix time of the last "too many connections" line
-	recent   recent
-	refusals pace // of the log lines about handshakes
+	open       atomic.Int64 // connections
+	draining   atomic.Bool
+	closing    chan struct{} // closed when no more connections are accepted
+	running    sync.WaitGroup
+	forwarding atomic.Int64 // requests at the application
+	warned     atomic.Int64 // unix time of the last "too many connections" line
+	recent     recent
+	refusals   pace // of the log lines about handshakes
+	closings   pace // and about clients that went away
 
 	mu        sync.Mutex // guards what follows
 	server    *server    // the one that takes new connections
@@ -59,8 +61,10 @@ func NewIngress(name string, b *certs.Bundle, s *Settings, m *Metrics, log logr.
 		Rewrite:      rewrite,
 		Transport:    perRequest{},
 		ErrorHandler: forwardFailed,
-		BufferPool:   &bufferPool{},
-		ErrorLog:     in.newErrorLog(),
+
+		ModifyResponse: checkResponse,
+		BufferPool:     &bufferPool{},
+		ErrorLog:       in.newErrorLog(),
 	}
 	return in, in.Configure(b, s)
 }
@@ -96,7 +100,7 @@ func (in *Ingress) replace(next func(*generation) (*certs.Bundle, *Settings)) er
 	if s == nil {
 		return fmt.Errorf("ingress %q: no settings", in.name)
 	}
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		return fmt.Errorf("ingress %q: %w", in.name, err)
 	}
 	g := newGeneration(b, s, old)
@@ -107,6 +111,9 @@ func (in *Ingress) replace(next func(*generation) (*certs.Bundle, *Settings)) er
 	return nil
 }
 
+// Connections returns how many client connections are open now.
+func (in *Ingress) Connections() int { return int(in.open.Load()) }
+
 // serveHTTP is the request path.
 func (in *Ingress) serveHTTP(s *server, w http.ResponseWriter, r *http.Request) {
 	c, _ := r.Context().Value(connKey{}).(*conn)
@@ -114,10 +121,11 @@ func (in *Ingress) serveHTTP(s *server, w http.ResponseWriter, r *http.Request) 
 		panic(http.ErrAbortHandler)
 	}
 	x := &exchange{in: in, conn: c, w: w, r: r, start: in.now()}
+	x.deadlines.rc, x.deadlines.http2 = http.NewResponseController(w), r.ProtoMajor == 2
 	defer x.finish()
-	if (s.retired.Load() || in.draining.Load()) && r.Header["Upgrade"] == nil {
-		w.Header().Set("Connection", "close")
-	}
+	// What follows an upgrade is not HTTP/1.1 as http1.Guard knows it: unless the
+	// protocol is switched, the connection ends with the answer.
+	x.closing = s.retired.Load() || in.draining.Load() || r.Header["Upgrade"] != nil
 
 	x.verdict = c.current(x.start)
 	x.gen = x.verdict.gen
@@ -151,13 +159,16 @@ func (x *exchange) decide() *fault {
 
 // pass forwards the request and the application's response.
 func (x *exchange) pass() {
+	defer x.in.forwarding.Add(-1)
+	if n := x.in.forwarding.Add(1); n > int64(x.gen.limits.MaxRequests) {
+		x.answer(&fault{http.StatusServiceUnavailable, reasonOverloaded, "limits.maxRequests are at the application already"})
+		return
+	}
 	if x.r.Body != nil && x.r.Body != http.NoBody {
 		x.r.Body = x.guardBody(x.r.Body)
-	}
-	if x.r.Header["Upgrade"] != nil {
-		// Whatever follows an upgrade is not HTTP/1.1 as Guard knows it, so if
-		// the application declines the connection ends with its answer.
-		x.closeUnlessSwitched = true
+		// Else net/http would wait for the rest of the body before it begins to
+		// write an answer that the application gives early.
+		_ = x.deadlines.rc.EnableFullDuplex()
 	}
 	x.in.forward.ServeHTTP(x, x.r.WithContext(withExchange(x.r.Context(), x)))
 }
@@ -179,6 +190,9 @@ func rewrite(p *httputil.ProxyRequest) {
 	p.Out.URL = &u
 	p.Out.Host = p.In.Host
 	p.Out.Trailer = nil
+	// An application that wrongly answers HEAD with a body would leave it on the
+	// connection, where it is the next client's response.
+	p.Out.Close = p.Out.Method == http.MethodHead && x.gen.upstream.url.Scheme != "h2c"
 }
 
 var forwardedProto = []string{"https"}
@@ -191,13 +205,22 @@ func (perRequest) RoundTrip(r *http.Request) (*http.Response, error) {
 	return exchangeOf(r.Context()).gen.upstream.transport.RoundTrip(r)
 }
 
+// checkResponse refuses a status that HTTP does not have (RFC 9110 §15); interim
+// ones are passed on before.
+func checkResponse(r *http.Response) error {
+	if s := r.StatusCode; s != http.StatusSwitchingProtocols && (s < 200 || s > 599) {
+		return fmt.Errorf("status %d is not one of a response", s)
+	}
+	return nil
+}
+
 // forwardFailed answers when the application could not.
 func forwardFailed(_ http.ResponseWriter, r *http.Request, err error) {
 	x := exchangeOf(r.Context())
 	if x.switched {
 		return // hijacked: there is no HTTP response to send any more
 	}
-	if cause := x.bodyFailed(); cause != nil {
+	if cause := x.body.failed(err); cause != nil {
 		err = cause
 	}
 	f := faultOf(err)

@@ -38,6 +38,7 @@ const (
 	reasonBodyStalled  = reason("body-stalled")
 	reasonBodyBroken   = reason("body-broken")
 	reasonClientClosed = reason("client-closed")
+	reasonOverloaded   = reason("overloaded")
 	reasonAppDown      = reason("app-down")
 	reasonAppTimeout   = reason("app-timeout")
 	reasonAppFailed    = reason("app-failed")
@@ -60,6 +61,13 @@ func (in *Ingress) record(x *exchange) {
 	if why == reasonOK && !x.gen.settings.LogRequests {
 		return
 	}
+	if why == reasonClientClosed {
+		// A client that resets its streams as fast as it opens them does not
+		// fill the log.
+		if ok, _ := in.closings.line(in.now()); !ok {
+			return
+		}
+	}
 	status := x.status
 	if x.fault != nil && status == 0 {
 		status = x.fault.status
@@ -68,13 +76,13 @@ func (in *Ingress) record(x *exchange) {
 		"listener", in.name, "remote", x.r.RemoteAddr, "proto", x.r.Proto,
 		"method", bounded(x.r.Method), "host", bounded(x.r.Host), "path", bounded(x.r.URL.EscapedPath()),
 		"status", status, "reason", string(why), "rule", x.rule,
-		"durationMs", float64(took.Microseconds())/1000, "bytesIn", x.in64.Load(), "bytesOut", x.out64)
+		"durationMs", float64(took.Microseconds())/1000, "bytesIn", x.body.bytes.Load(), "bytesOut", x.out64)
 	kv = append(kv, identityFields(x.verdict)...)
 	if why == reasonOK {
 		in.log.Info("request", kv...)
 		return
 	}
-	refusal := Refusal{Time: x.start, Remote: x.r.RemoteAddr, Status: status, Reason: string(why), Detail: x.fault.detail}
+	refusal := Refusal{Time: x.start, Remote: x.r.RemoteAddr, Status: status, Reason: string(why), Detail: bounded(x.fault.detail)}
 	if c := x.verdict.client; c != nil {
 		refusal.Subject = c.Subject.String()
 	}
@@ -139,7 +147,7 @@ func (in *Ingress) recordHandshake(c *conn, err error) {
 	}
 	kv := []any{"listener", in.name, "remote", c.RemoteAddr().String(), "reason", string(why), "detail", detail,
 		"sni", bounded(c.sni), "durationMs", float64(in.now().Sub(c.opened).Microseconds()) / 1000}
-	refusal := Refusal{Time: c.opened, Remote: c.RemoteAddr().String(), Reason: string(why), Detail: detail}
+	refusal := Refusal{Time: c.opened, Remote: c.RemoteAddr().String(), Reason: string(why), Detail: bounded(detail)}
 	if r, ok := errors.AsType[*certs.Refusal](err); ok && r.Leaf != nil {
 		refusal.Subject = shown(r.Leaf.RawSubject)
 		kv = append(kv, certificateFields(r.Leaf)...)

@@ -25,22 +25,32 @@ type server struct {
 
 type connKey struct{}
 
-// serverFor returns the server for the limits, starting one if they are new.
+// serverFor returns the server for the limits, starting one if they are new. It
+// returns nil once the ingress has stopped.
 func (in *Ingress) serverFor(l Limits) *server {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	if in.stopped {
+		return nil
+	}
 	if s := in.server; s != nil {
 		if s.http.ReadHeaderTimeout == l.HeaderTimeout && s.http.MaxHeaderBytes == headerLimit(l) &&
 			s.http.IdleTimeout == l.IdleTimeout && s.http.HTTP2.MaxConcurrentStreams == l.MaxStreams {
 			return s
 		}
-		s.retired.Store(true)
+		s.retire()
 	}
 	in.server = in.newServer(l)
 	in.servers = append(in.servers, in.server)
 	s := in.server
 	in.running.Go(func() { _ = s.http.Serve(&s.conns) })
 	return s
+}
+
+// retire lets no more connections in. Those that it has stay until they end.
+func (s *server) retire() {
+	s.retired.Store(true)
+	_ = s.conns.Close()
 }
 
 // headerSlack is what net/http adds to its MaxHeaderBytes over HTTP/1.1.
@@ -73,16 +83,24 @@ func (in *Ingress) newServer(l Limits) *server {
 // dispatch hands a connection over for its protocol. HTTP/1.1 is read through a
 // Guard; HTTP/2 needs the *tls.Conn itself, by which net/http knows it.
 func (in *Ingress) dispatch(c *conn) {
-	s := in.serverFor(c.gen.limits)
+	limits := in.cur.Load().limits // those of now, or servers old and new would take turns
 	var hc net.Conn = c.tls
 	if c.tls.ConnectionState().NegotiatedProtocol != "h2" {
 		hc = http1.Guard(c.tls, http1.Options{
-			HeadBytes: headerLimit(c.gen.limits) + headerSlack,
+			HeadBytes: headerLimit(limits) + headerSlack,
 			Report:    func(v *http1.Violation) { in.recordViolation(c, v) },
 		})
 	}
-	if !s.conns.give(hc) {
-		_ = c.Close()
+	for {
+		s := in.serverFor(limits)
+		if s == nil {
+			_ = c.Close()
+			return
+		}
+		if s.conns.give(hc) {
+			return
+		}
+		limits = in.cur.Load().limits // it was retired meanwhile
 	}
 }
 
@@ -129,7 +147,7 @@ type errorLog struct{ in *Ingress }
 func (in *Ingress) newErrorLog() *log.Logger { return log.New(errorLog{in}, "", 0) }
 
 func (l errorLog) Write(p []byte) (int, error) {
-	if strings.HasPrefix(string(p), "http: panic") {
+	if m := string(p); strings.HasPrefix(m, "http: panic") || strings.HasPrefix(m, "http2: panic") {
 		l.in.log.Error(nil, "a request panicked; this is a bug of Sidegate", "listener", l.in.name, "message", string(p))
 		return len(p), nil
 	}
@@ -140,8 +158,8 @@ func (l errorLog) Write(p []byte) (int, error) {
 // Drain ends the ingress without losing a request. It keeps accepting for
 // delay, because load balancers learn late that this one is going, and answers
 // every request with Connection: close or GOAWAY; then it stops accepting and
-// waits for the requests under way until ctx is done. What is still open then
-// is closed. Drain returns ctx's error if it had to.
+// waits for the requests under way, WebSockets among them, until ctx is done.
+// What is still open then is closed. Drain returns ctx's error if it had to.
 func (in *Ingress) Drain(ctx context.Context, delay time.Duration) error {
 	in.draining.Store(true)
 	select {
@@ -154,13 +172,31 @@ func (in *Ingress) Drain(ctx context.Context, delay time.Duration) error {
 	in.mu.Unlock()
 	var first error
 	for _, s := range servers {
+		s.retire()
 		if err := s.http.Shutdown(ctx); err != nil {
 			first = err
 			_ = s.http.Close()
 		}
-		_ = s.conns.Close()
+	}
+	if err := in.settled(ctx); first == nil {
+		first = err
 	}
 	in.closeConns()
 	in.running.Wait()
 	return first
+}
+
+// settled waits until no request is under way or ctx is done. net/http itself
+// does not wait for connections that were taken over.
+func (in *Ingress) settled(ctx context.Context) error {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for in.forwarding.Load() > 0 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }

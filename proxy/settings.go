@@ -59,6 +59,7 @@ type Limits struct {
 	IdleTimeout      time.Duration // between requests on one connection; 120 s
 	MaxConnections   int           // open at once; 10,000
 	MaxStreams       int           // HTTP/2 streams at once on one connection; 250
+	MaxRequests      int           // at the application at once, WebSockets among them; 4,096
 }
 
 // withDefaults returns l with its zero fields filled in.
@@ -72,6 +73,7 @@ func (l Limits) withDefaults() Limits {
 		IdleTimeout:      or(l.IdleTimeout, 2*time.Minute),
 		MaxConnections:   or(l.MaxConnections, 10_000),
 		MaxStreams:       or(l.MaxStreams, 250),
+		MaxRequests:      or(l.MaxRequests, 4096),
 	}
 }
 
@@ -83,10 +85,10 @@ func or[T comparable](v, def T) T {
 	return v
 }
 
-// check reports what would make the settings unsafe or unusable. The
-// configuration is validated with better words before it comes here; this is
-// the last door.
-func (s *Settings) check() error {
+// Check reports what would make the settings unsafe or unusable, and nil if an
+// Ingress would accept them. The configuration is validated with better words
+// before it comes here; this is the last door.
+func (s *Settings) Check() error {
 	if s.Upstream == nil {
 		return errors.New("settings have no upstream")
 	}

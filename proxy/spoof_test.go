@@ -4,12 +4,15 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/sidegate/sidegate/proxy"
 )
+
+func newReaderOf(r io.Reader) *bufio.Reader { return bufio.NewReader(r) }
 
 func newReader(s string) *bufio.Reader { return bufio.NewReader(strings.NewReader(s)) }
 

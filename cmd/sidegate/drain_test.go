@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -183,6 +184,24 @@ func untilAskedToLeave(client *http.Client, url string, served *atomic.Int64) er
 		if res.Close {
 			return nil
 		}
+	}
+}
+
+func TestEachSignalThatEndsItDrains(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
+		t.Run(sig.String(), func(t *testing.T) {
+			t.Parallel()
+			if signal.Ignored(sig) {
+				t.Skip("the signal is ignored here, and so by the processes that are started here")
+			}
+			w := newWorld(t)
+			w.configure(one(partnerDN))
+			p := w.start()
+			p.signal(sig)
+			if code := p.exit(); code != 0 || p.log.count(`"msg":"drained"`) != 1 {
+				t.Errorf("exit code %d; the log:\n%s", code, p.log.buf.String())
+			}
+		})
 	}
 }
 

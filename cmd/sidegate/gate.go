@@ -16,16 +16,17 @@ import (
 
 // A gate is one ingress with its listener and the certificates that it serves.
 type gate struct {
-	name    string
-	listen  string // as configured when the listener was bound
+	name    string          // in logs and metrics, for as long as it listens
+	bound   *config.Ingress // as it was when the listener was bound
 	ln      net.Listener
 	ingress *proxy.Ingress
 	log     logr.Logger
 
 	// Replaced by a reload, under the mutex of the sidecar.
-	cfg   *config.Ingress
-	plan  plan
-	store *certs.Store
+	cfg       *config.Ingress
+	plan      plan
+	store     *certs.Store
+	withdrawn bool // the configuration has no ingress for it, and it lets nobody in
 
 	stop func() // ends what follow began and waits for it
 }
@@ -33,7 +34,7 @@ type gate struct {
 // newGate returns the gate of cfg, not listening yet. It waits for certificates
 // as long as wait says.
 func newGate(ctx context.Context, cfg *config.Ingress, p plan, wait time.Duration, m *proxy.Metrics, log logr.Logger) (*gate, error) {
-	g := &gate{name: cfg.Name, listen: cfg.Listen, log: log.WithValues("listener", cfg.Name), cfg: cfg, plan: p, stop: func() {}}
+	g := &gate{name: cfg.Name, bound: cfg, log: log.WithValues("listener", cfg.Name), cfg: cfg, plan: p, stop: func() {}}
 	var err error
 	if g.store, err = certs.OpenWait(ctx, p.files, g.storeOptions(p), wait); err != nil {
 		return nil, certificateErrors(g.name, err)

@@ -9,30 +9,14 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sidegate/sidegate/proxy/admin"
 )
 
-// newRegistry returns a registry with what every process tells about itself.
-func newRegistry() *prometheus.Registry {
-	reg := prometheus.NewRegistry()
-	info := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name:        "sidegate_build_info",
-		Help:        "Always 1; the labels say what was built.",
-		ConstLabels: prometheus.Labels{"version": buildVersion(), "goversion": runtime.Version()},
-	})
-	info.Set(1)
-	reg.MustRegister(info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return reg
-}
-
 // serveEndpoints serves probes and metrics to machines and the status page to
 // people until ctx is done.
 func (s *sidecar) serveEndpoints(ctx context.Context, group *errgroup.Group) {
-	probe := admin.Probe{Started: s.serving.Load, Ready: s.ready, Metrics: s.registry}
 	serve := func(what string, ln net.Listener, h http.Handler) {
 		if ln == nil {
 			return
@@ -40,7 +24,7 @@ func (s *sidecar) serveEndpoints(ctx context.Context, group *errgroup.Group) {
 		s.log.Info("listening", "what", what, "address", addrOf(ln))
 		group.Go(func() error { return serveHTTP(ctx, what, ln, h) })
 	}
-	serve("health", s.health, admin.NewHealth(probe))
+	serve("health", s.health, admin.NewHealth(s.probe))
 	serve("admin", s.admin, admin.NewStatus(s.snapshot))
 }
 
@@ -57,7 +41,8 @@ func serveHTTP(ctx context.Context, what string, ln net.Listener, h http.Handler
 }
 
 // ready reports why no new connections should be sent here, or nil. A broken
-// Secret or configuration alone is no reason: the last good one serves.
+// Secret or configuration alone is no reason: the last good one serves. Nor is
+// a gate that lets nobody in, because it is to go.
 func (s *sidecar) ready() error {
 	switch {
 	case !s.serving.Load():
@@ -69,7 +54,7 @@ func (s *sidecar) ready() error {
 	defer s.mu.Unlock()
 	for _, g := range s.gates {
 		leaf := g.store.Current().Certificate.Leaf
-		if time.Now().After(leaf.NotAfter) {
+		if !g.withdrawn && time.Now().After(leaf.NotAfter) {
 			return fmt.Errorf("ingress %q: the served certificate expired on %s", g.name, leaf.NotAfter.UTC().Format(time.RFC3339))
 		}
 	}
@@ -78,7 +63,7 @@ func (s *sidecar) ready() error {
 
 // snapshot returns what the status page shows.
 func (s *sidecar) snapshot() admin.Snapshot {
-	notReady, open := s.ready(), s.connections()
+	notReady := s.ready()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	shot := admin.Snapshot{
@@ -93,22 +78,7 @@ func (s *sidecar) snapshot() admin.Snapshot {
 		NotReady:     notReady,
 	}
 	for _, g := range s.gates {
-		shot.Ingress = append(shot.Ingress, g.status(open[g.name]))
+		shot.Ingress = append(shot.Ingress, g.status())
 	}
 	return shot
-}
-
-// connections returns how many are open at each ingress, as the metrics say.
-func (s *sidecar) connections() map[string]int {
-	open := map[string]int{}
-	families, _ := s.registry.Gather() // what could be gathered, whatever the error
-	for _, f := range families {
-		if f.GetName() != "sidegate_connections" {
-			continue
-		}
-		for _, m := range f.GetMetric() {
-			open[m.GetLabel()[0].GetValue()] = int(m.GetGauge().GetValue()) // its one label is the listener
-		}
-	}
-	return open
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/sidegate/sidegate/proxy/config"
 )
 
 // help prints the text about a command, or about all of them.
@@ -89,7 +91,7 @@ func flagError(fs *flag.FlagSet, args []string, err error) error {
 		err = fmt.Errorf("%s has no flag %q", fs.Name(), wrong)
 		var names []string
 		fs.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
-		if near := nearest(name, names); near != "" {
+		if near, ok := config.Nearest(name, names); ok {
 			err = fmt.Errorf("%w; did you mean --%s?", err, near)
 		}
 	}
@@ -106,44 +108,4 @@ func (t *texts) String() string { return strings.Join(*t, " ") }
 func (t *texts) Set(s string) error {
 	*t = append(*t, s)
 	return nil
-}
-
-// nearest returns the known word that somebody who wrote s may have meant, or "".
-func nearest(s string, known []string) string {
-	best, least := "", 1+max(1, len(s)/3)
-	if len(s) > 64 {
-		return ""
-	}
-	for _, k := range known {
-		if d := distance(strings.ToLower(s), k); d < least {
-			best, least = k, d
-		}
-	}
-	return best
-}
-
-// distance returns the number of bytes to add, remove, change or swap with
-// their neighbour to make b of a (optimal string alignment).
-func distance(a, b string) int {
-	rows := make([][]int, len(a)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-		rows[i][0] = i
-	}
-	for j := range rows[0] {
-		rows[0][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		for j := 1; j <= len(b); j++ {
-			change := rows[i-1][j-1]
-			if a[i-1] != b[j-1] {
-				change++
-			}
-			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, change)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
-			}
-		}
-	}
-	return rows[len(a)][len(b)]
 }

@@ -33,6 +33,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"github.com/sidegate/sidegate/proxy/config"
 )
 
 func main() {
@@ -114,7 +116,7 @@ func find(name string) (command, error) {
 		names = append(names, c.name)
 	}
 	err := fmt.Errorf("there is no command %q", name)
-	if near := nearest(name, names); near != "" {
+	if near, ok := config.Nearest(name, names); ok {
 		err = fmt.Errorf("%w; did you mean %q?", err, near)
 	}
 	return command{}, misuseOf("sidegate help", err)

@@ -5,13 +5,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"reflect"
 	"strings"
 	"time"
 
-	"github.com/sidegate/sidegate/proxy"
 	"github.com/sidegate/sidegate/proxy/certs"
 	"github.com/sidegate/sidegate/proxy/config"
 )
@@ -35,7 +32,7 @@ func (s *sidecar) followConfig(ctx context.Context) error {
 // was refused is tried again each time: the certificates that it names may have
 // been mended meanwhile.
 func (s *sidecar) look(ctx context.Context) {
-	data, err := readConfig(s.options.ConfigFile)
+	data, err := config.Read(s.options.ConfigFile)
 	sum := sha256.Sum256(data)
 	if err == nil && sum == s.reload.used {
 		s.settle()
@@ -60,29 +57,14 @@ func (s *sidecar) look(ctx context.Context) {
 	s.use(sum, next)
 }
 
-// readConfig returns what is in the file, and of one that is far too large for
-// a configuration only enough for [config.Parse] to say so.
-func readConfig(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
-	}
-	defer f.Close()
-	const limit = 2 << 20
-	data, err := io.ReadAll(io.LimitReader(f, limit))
-	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
-	}
-	return data, nil
-}
-
 // A change is what a new configuration makes of one gate: prepared, and not yet
 // in use.
 type change struct {
-	gate  *gate
-	cfg   *config.Ingress
-	plan  plan
-	store *certs.Store // nil: the gate keeps the one it has
+	gate      *gate
+	cfg       *config.Ingress
+	plan      plan
+	store     *certs.Store // nil: the gate keeps the one it has
+	withdrawn bool
 }
 
 // apply takes over everything of next that needs no restart, or, if any of it
@@ -101,38 +83,46 @@ func (s *sidecar) apply(ctx context.Context, next *config.Config) error {
 }
 
 // prepare builds and checks what next makes of every gate. An ingress that is
-// new, or not there any more, waits for the restart.
+// new waits for the restart; a gate whose ingress is not there any more does
+// not, for what nobody asks for must not be let in.
 func (s *sidecar) prepare(next *config.Config) ([]change, error) {
-	var changes []change
-	var errs []error
-	for _, g := range s.gates {
-		for i := range next.Ingress {
-			if in := &next.Ingress[i]; in.Name == g.name {
-				c, err := s.changeOf(g, in, planOf(in, next.Log))
-				changes, errs = append(changes, c), append(errs, err)
-			}
+	changes, errs := make([]change, len(s.gates)), make([]error, len(s.gates))
+	for i, in := range config.Successors(s.initial, next) {
+		g, withdrawn := s.gates[i], in == nil
+		if withdrawn {
+			in = shut(g.cfg)
 		}
+		changes[i], errs[i] = changeOf(g, in, planOf(in, next.Log))
+		changes[i].withdrawn = withdrawn
 	}
 	return changes, errors.Join(errs...)
 }
 
-func (s *sidecar) changeOf(g *gate, in *config.Ingress, p plan) (change, error) {
-	c := change{gate: g, cfg: in, plan: p}
-	bundle := g.store.Current()
-	if !p.sameCertificates(g.plan) {
-		var err error
-		if c.store, err = certs.Open(p.files, g.storeOptions(p)); err != nil {
-			return c, certificateErrors(g.name, err)
-		}
-		bundle = c.store.Current()
-	}
-	// The rehearsal: an ingress that never serves accepts exactly what the one
-	// that does will accept.
-	_, err := proxy.NewIngress(g.name, bundle, p.settings, s.metrics, g.log)
-	return c, err
+// shut returns in as an ingress that lets nobody in.
+func shut(in *config.Ingress) *config.Ingress {
+	closed := *in
+	closed.Allow, closed.Policy = nil, nil
+	return &closed
 }
 
-// commit puts a change in use. It was rehearsed, so there is nothing left that
+// changeOf prepares to make in of the gate. What is wrong is told under the name
+// that in has in the document, which may not be that of the gate.
+func changeOf(g *gate, in *config.Ingress, p plan) (change, error) {
+	c := change{gate: g, cfg: in, plan: p}
+	if err := p.settings.Check(); err != nil {
+		return c, fmt.Errorf("ingress %q: %w", in.Name, err)
+	}
+	if p.sameCertificates(g.plan) {
+		return c, nil
+	}
+	var err error
+	if c.store, err = certs.Open(p.files, g.storeOptions(p)); err != nil {
+		return c, certificateErrors(in.Name, err)
+	}
+	return c, nil
+}
+
+// commit puts a change in use. It was checked, so there is nothing left that
 // its ingress could refuse.
 func (s *sidecar) commit(ctx context.Context, c change) error {
 	g := c.gate
@@ -148,7 +138,8 @@ func (s *sidecar) commit(ctx context.Context, c change) error {
 		s.metrics.Watch(g.name, c.store)
 	}
 	s.mu.Lock()
-	g.cfg, g.plan = c.cfg, c.plan
+	before := g.withdrawn
+	g.cfg, g.plan, g.withdrawn = c.cfg, c.plan, c.withdrawn
 	if c.store != nil {
 		g.store = c.store
 	}
@@ -156,7 +147,19 @@ func (s *sidecar) commit(ctx context.Context, c change) error {
 	if c.store != nil {
 		g.follow(ctx)
 	}
+	g.tellWithdrawn(before)
 	return nil
+}
+
+// tellWithdrawn logs that the gate is withdrawn, or not any more, if that is new.
+func (g *gate) tellWithdrawn(before bool) {
+	switch {
+	case g.withdrawn && !before:
+		g.log.Error(nil, "ingress is not in the configuration any more: nobody is let in until it is back, or a restart closes its address",
+			"address", addrOf(g.ln))
+	case before && !g.withdrawn:
+		g.log.Info("ingress is back in the configuration", "address", addrOf(g.ln))
+	}
 }
 
 // use notes that next is in use.

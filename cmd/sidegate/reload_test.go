@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -85,6 +86,23 @@ func TestEachFaultOfTheConfigurationIsCountedOnce(t *testing.T) {
 	}
 }
 
+// The loop that looks is the one that would wait for a writer.
+func TestAConfigurationThatBecomesAPipeIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.configure(one(partnerDN))
+	s := w.open()
+	if err := os.Remove(w.configFile()); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(w.configFile(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.look(t.Context())
+	if err := s.snapshot().ConfigFault; err == nil || !strings.Contains(err.Error(), "is a pipe") {
+		t.Errorf("the fault is %v", err)
+	}
+}
+
 func TestOfTwoIngressesBothChangeOrNeither(t *testing.T) {
 	w := newWorld(t)
 	w.configure("ingress:\n" + ingress("a", "127.0.0.1:0", partnerDN) + ingress("b", "127.0.0.1:0", partnerDN) + ports)
@@ -147,6 +165,64 @@ func TestAChangedPathOfTheCertificateIsTakenIntoUse(t *testing.T) {
 	}
 	if _, metrics := w.probe(s, "/metrics"); strings.Contains(metrics, w.dir+"/tls/") || !strings.Contains(metrics, w.dir+"/second/tls.crt") {
 		t.Error("the metrics are not those of the new files")
+	}
+}
+
+// Otherwise its last swap could come after the new one, and serve again what
+// the configuration does not name any more.
+func TestTheOldFilesAreLetGoBeforeTheNewOnesAreServed(t *testing.T) {
+	w := newWorld(t)
+	w.configure(one(partnerDN))
+	w.issue("second", serverOptions())
+	if err := w.write(w.dir); err != nil {
+		t.Fatal(err)
+	}
+	s := w.open()
+	g := s.gates[0]
+	served := make(chan error, 1)
+	go func() { served <- g.ingress.Serve(g.ln) }()
+	defer func() { g.ln.Close(); <-served }()
+
+	g.follow(t.Context())
+	stop, letGo := g.stop, ""
+	g.stop = func() {
+		stop()
+		letGo = w.servedBy(s)
+	}
+	w.configure(strings.ReplaceAll(one(partnerDN), "$DIR/tls", "$DIR/second"))
+	s.look(t.Context())
+	defer g.stop()
+	if got := w.servedBy(s); got != serial(w.certs["second"]) {
+		t.Fatalf("serial %s is served, want that of the new files", got)
+	}
+	if letGo != serial(w.certs["tls"]) {
+		t.Errorf("when the old files were let go, %q was served, want that of the old files", letGo)
+	}
+}
+
+// What is odd about files that are only looked at, each time again, is noise.
+func TestOddFilesAreToldWhenTheyAreTakenIntoUse(t *testing.T) {
+	w := newWorld(t)
+	a, b := ingress("a", "127.0.0.1:0", partnerDN), ingress("b", "127.0.0.1:0", partnerDN)
+	w.configure("ingress:\n" + a + b + ports)
+	s := w.open()
+	if err := os.WriteFile(filepath.Join(w.dir, "odd.pem"), append(w.ca.PEM(), w.certs["partner"].ChainPEM()...), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	odd := strings.ReplaceAll(a, "$DIR/ca", "$DIR/odd.pem")
+	w.configure("ingress:\n" + odd + strings.ReplaceAll(b, "$DIR/tls", "$DIR/later") + ports)
+	for range 3 {
+		s.look(t.Context())
+	}
+	if n := w.log.count("certificates have an oddity"); n != 0 || s.snapshot().ConfigFault == nil {
+		t.Errorf("%d lines about files that are not in use; fault %v", n, s.snapshot().ConfigFault)
+	}
+	w.configure("ingress:\n" + odd + b + ports)
+	s.look(t.Context())
+	defer s.gates[0].stop()
+	w.log.wait(t, "certificates have an oddity", `"listener":"a"`)
+	if n := w.log.count("certificates have an oddity"); n != 1 {
+		t.Errorf("%d lines about one oddity", n)
 	}
 }
 

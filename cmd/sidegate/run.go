@@ -41,12 +41,12 @@ Subjects. A flag that is marked with ... may be given several times.
     --log-format FORMAT   json (default) or text
     --log-level LEVEL     info (default) or debug
 
-SIGTERM and SIGINT end it: it becomes not ready, goes on for drainDelay, lets
-the requests under way finish within drainTimeout, and exits. A second signal
-ends it at once, with exit code 1.
+SIGTERM, SIGINT and SIGHUP end it: it becomes not ready, goes on for drainDelay,
+lets the requests under way finish within drainTimeout, and exits. A second
+signal ends it at once, with exit code 1.
 
-Changed certificates are taken into use without a restart. What cannot be used,
-certificates or configuration, changes nothing and is logged.
+Changed certificates are taken into use without a restart, or any signal. What
+cannot be used, certificates or configuration, changes nothing and is logged.
 `
 
 // run is the command run.
@@ -72,13 +72,17 @@ func run(ctx context.Context, args []string, std streams) error {
 	})
 }
 
-// untilSignal runs serve and ends its context at the first SIGTERM or SIGINT.
-// It returns the error of serve, unless a second signal comes first: then it
+// untilSignal runs serve and ends its context at the first SIGTERM, SIGINT or
+// SIGHUP, which would end the process without a drain otherwise. It returns the
+// error of serve, unless a second signal comes first: then it
 // does not wait, because whoever sends one does not want to, and the end of the
 // process ends what is left.
 func untilSignal(ctx context.Context, log logr.Logger, serve func(context.Context) error) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	if !signal.Ignored(syscall.SIGHUP) { // as by nohup, whose user wants it to go on
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	defer signal.Stop(signals)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

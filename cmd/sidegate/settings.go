@@ -62,7 +62,7 @@ func urlOf(u config.Upstream) *url.URL {
 }
 
 // headersOf relies on both packages spelling dialects and values alike, which
-// a test asserts; [proxy.NewIngress] refuses what it does not know.
+// a test asserts; [proxy.Settings.Check] refuses what it does not know.
 func headersOf(hs []config.Header) []proxy.Header {
 	var out []proxy.Header
 	for _, h := range hs {
@@ -85,5 +85,6 @@ func limitsOf(l config.Limits) proxy.Limits {
 		IdleTimeout:      l.IdleTimeout,
 		MaxConnections:   l.MaxConnections,
 		MaxStreams:       l.MaxStreams,
+		MaxRequests:      l.MaxRequests,
 	}
 }

@@ -5,15 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
-	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sidegate/sidegate/proxy"
+	"github.com/sidegate/sidegate/proxy/admin"
 	"github.com/sidegate/sidegate/proxy/config"
 )
 
@@ -39,12 +40,12 @@ type sidecar struct {
 	log     logr.Logger
 	started time.Time
 
-	registry      *prometheus.Registry
+	probe         admin.Probe
 	metrics       *proxy.Metrics
 	configMetrics *proxy.ConfigMetrics
 
 	initial       *config.Config // whose addresses are the ones listened on
-	gates         []*gate        // in the order of the configuration
+	gates         []*gate        // in the order of initial
 	health, admin net.Listener   // nil where off
 
 	serving  atomic.Bool
@@ -66,9 +67,10 @@ type sidecar struct {
 func newSidecar(ctx context.Context, cfg *config.Config, o sidecarOptions) (*sidecar, error) {
 	now := time.Now()
 	s := &sidecar{options: o, log: o.Log, started: now, initial: cfg, cfg: cfg, loaded: now}
-	s.registry = newRegistry()
-	s.metrics = proxy.NewMetrics(s.registry)
-	s.configMetrics = proxy.NewConfigMetrics(s.registry)
+	registry := admin.NewRegistry(buildVersion(), runtime.Version())
+	s.probe = admin.Probe{Started: s.serving.Load, Ready: s.ready, Metrics: registry}
+	s.metrics = proxy.NewMetrics(registry)
+	s.configMetrics = proxy.NewConfigMetrics(registry)
 	if err := s.openGates(ctx); err != nil {
 		return nil, err
 	}
@@ -110,7 +112,7 @@ func (s *sidecar) bind(ctx context.Context) error {
 		return ln
 	}
 	for _, g := range s.gates {
-		g.ln = listen(fmt.Sprintf("ingress %q", g.name), g.listen)
+		g.ln = listen(fmt.Sprintf("ingress %q", g.name), g.bound.Listen)
 	}
 	s.health = listen("health", s.cfg.Health.Listen)
 	s.admin = listen("the status page", s.cfg.Admin.Listen)

@@ -177,7 +177,7 @@ func TestTheStatusPageShowsWhatHappens(t *testing.T) {
 		t.Fatalf("status %d, %v", status, err)
 	}
 	w.status(s, "ingress", "other")
-	eventually(t, "the other one gone", func() bool { return s.connections()["ingress"] == 1 })
+	eventually(t, "the other one gone", func() bool { return s.gates[0].ingress.Connections() == 1 })
 	status, page, err := fetch(http.DefaultClient, "http://"+s.AdminAddr()+"/status.json")
 	if err != nil || status != 200 {
 		t.Fatalf("status %d, %v", status, err)

@@ -8,21 +8,24 @@ import (
 	"github.com/sidegate/sidegate/proxy/config"
 )
 
-// status returns what the status page shows of the gate, with the number of
-// connections that are open. The mutex of the sidecar must be held.
-func (g *gate) status(open int) admin.Ingress {
+// status returns what the status page shows of the gate. The mutex of the
+// sidecar must be held.
+func (g *gate) status() admin.Ingress {
 	certificates := g.store.Status()
 	shown := admin.Ingress{
 		Name:        g.name,
 		Listen:      addrOf(g.ln),
 		Upstream:    g.cfg.Upstream.String(),
-		Connections: open,
+		Connections: g.ingress.Connections(),
 		Certs:       certificates,
 		Warnings:    append([]string(nil), certificates.Bundle.Warnings...),
 		Refusals:    g.ingress.Refusals(),
 	}
-	if g.cfg.Listen != g.listen {
-		shown.Warnings = append(shown.Warnings, fmt.Sprintf("the configuration says to listen on %s, which needs a restart", g.cfg.Listen))
+	if g.withdrawn {
+		shown.Warnings = append(shown.Warnings, "it is not in the configuration any more: nobody is let in, and a restart closes its address")
+	}
+	for _, change := range g.bound.NeedsRestart(g.cfg) {
+		shown.Warnings = append(shown.Warnings, "needs a restart: "+change)
 	}
 	for i := range g.cfg.Allow {
 		shown.Rules = append(shown.Rules, admin.Rule{Name: g.cfg.Allow[i].Name, Conditions: conditions(&g.cfg.Allow[i])})

@@ -4,7 +4,8 @@
 // The health listener is open to the whole network of the cluster, because the
 // kubelet has no client certificate and must reach it on the pod's address. So
 // it says nothing that is worth hearing: [NewHealth] answers /livez, /startz and
-// /readyz with one word and serves /metrics, in which no client is named.
+// /readyz with one word and serves /metrics, in which no client is named; they
+// are gathered in what [NewRegistry] returns.
 //
 // The status listener is bound to loopback and reached with kubectl
 // port-forward. [NewStatus] shows there what an operator wants to know when a

@@ -47,6 +47,7 @@ var explanations = map[string]string{
 	"body-broken":       "The body ended before it was complete.",
 
 	// The application.
+	"overloaded":  "As many requests as limits.maxRequests allows are at the application already.",
 	"app-down":    "The application does not accept connections. Is it running, and listening at the upstream's address?",
 	"app-timeout": "The application did not answer in time.",
 	"app-failed":  "The application broke off, or its answer is not HTTP.",

@@ -15,11 +15,20 @@ import (
 //
 // When the file changes, the new document is used without a restart. One that
 // has an error changes nothing: the last good one stays in use, and the error is
-// logged, counted and shown on the status page. Only a changed `listen` address
-// waits for the next start.
+// logged, counted and shown on the status page. Only changed addresses and names
+// of listeners wait for the next start.
 type Config struct {
 	// The listeners, one entry each: mutual TLS on the outside, one application on the
 	// inside, and between them the list of who may pass. At least one entry, at most 64.
+	//
+	// When the file changes, a running listener goes on as the entry with its `listen`
+	// address, wherever in the list that is. Without one it goes on as the entry with its
+	// `name`, and keeps the old address until the restart. A default name does not count
+	// for that, because `ingress-2` only tells a place in the list, unless there was one
+	// entry at the start and is one now. Without either **it lets nobody in**: it answers
+	// every request with 403, logs an error and warns on the status page, until an entry
+	// for it is back or a restart closes the address. A new entry is served after the
+	// next start.
 	Ingress []Ingress `yaml:"ingress" required:"true"`
 
 	// Reserved for listeners that carry the application's own calls to a partner.

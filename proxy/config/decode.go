@@ -170,7 +170,7 @@ func (d *decoder) unknown(k *yaml.Node, path, key string, known []field) {
 		names[i] = f.key
 	}
 	at := child(path, key)
-	if near := nearest(key, names); near != "" {
+	if near, ok := Nearest(key, names); ok {
 		d.failAt(k.Line, at, "the key is unknown; did you mean %q?", near)
 		d.unread = append(d.unread, child(path, near))
 		return

@@ -20,7 +20,11 @@
 // distinguished name in one of its many spellings, an [Upstream] instead of a
 // URL. Documents whose Configs are equal by [reflect.DeepEqual] mean the same,
 // however they are laid out. Nothing here reads a certificate, resolves a name or opens a
-// socket; the only file read is the document itself, by [Load].
+// socket; the only file read is the document itself, by [Read].
+//
+// A document that changes while the process runs is compared with the one that
+// it listens by: [Successors] says which ingress goes on as which, and
+// [NeedsRestart] what has to wait.
 //
 // The comments of the fields below are the manual: hack/docgen turns them into
 // docs/config.md. They are therefore written for operators, in Markdown, and

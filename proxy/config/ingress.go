@@ -11,11 +11,14 @@ import (
 // Ingress is one listener for mutual TLS.
 type Ingress struct {
 	// What the listener is called in logs and as the label `listener` of metrics.
-	// Letters, digits, `.`, `_` and `-`, at most 63 of them, unique.
+	// Letters, digits, `.`, `_` and `-`, at most 63 of them, unique. Write one if there are
+	// several entries, because the default goes by the place in the list. A change of the
+	// name needs a restart; it does not keep the rest of the entry from being used.
 	Name string `yaml:"name" default:"ingress, ingress-2, …"`
 
 	// Where to listen, as `host:port`. The host is an IP address, or nothing for
-	// all of them. Two listeners on one address are refused. A change needs a restart.
+	// all of them. Two listeners on one address are refused. A change needs a restart;
+	// [`ingress`](#ingress) says what becomes of the old address until then.
 	Listen string `yaml:"listen"`
 
 	// The application: `http://127.0.0.1:8080`, `h2c://127.0.0.1:9000` for HTTP/2
@@ -49,7 +52,10 @@ type Ingress struct {
 	// The certificate authorities whose client certificates are accepted: PEM files, or
 	// directories of them. An intermediate is good as an anchor. At least one;
 	// the roots of the system are never used. Being signed by one of these does not let
-	// anybody in: `allow` does.
+	// anybody in: `allow` does. But each of them can issue every subject, whatever its
+	// name constraints say, as these do not bind subjects here. If they belong to
+	// different parties, name the `issuer` in each rule; but a CA may also certify another
+	// CA by that name, so have one ingress per partner where they must not stand in for each other.
 	ClientCA []string `yaml:"clientCA" required:"true"`
 
 	// What a client certificate, and each CA above it, must be good for (its extended
@@ -139,6 +145,7 @@ func DefaultIngress() Ingress {
 			IdleTimeout:      2 * time.Minute,
 			MaxConnections:   10_000,
 			MaxStreams:       250,
+			MaxRequests:      4096,
 		},
 	}
 }
@@ -202,4 +209,8 @@ type Limits struct {
 
 	// The number of requests at once on one HTTP/2 connection, at most 100000.
 	MaxStreams int `yaml:"maxStreams"`
+
+	// The number of requests that are at the application at once, WebSockets among them.
+	// Further ones are answered with 503.
+	MaxRequests int `yaml:"maxRequests"`
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -186,11 +187,43 @@ func TestLoadNamesTheFile(t *testing.T) {
 	if _, err := config.Load(missing); err == nil || !strings.Contains(err.Error(), missing) {
 		t.Errorf("error is %v, want the path in it", err)
 	}
-	if _, err := config.Load(t.TempDir()); err == nil {
-		t.Error("a directory was loaded")
-	}
 	if _, err := config.Load("testdata/keys.bad.yaml"); err == nil || !strings.HasPrefix(err.Error(), "testdata/keys.bad.yaml:3: ") {
 		t.Errorf("error is %v, want file and line at its start", err)
+	}
+}
+
+// A pipe that nobody writes to would be waited for, and a device never ends.
+func TestOnlyRegularFilesAreLoaded(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "sidegate.yaml")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ path, kind string }{
+		{pipe, "a pipe"},
+		{"/dev/zero", "a device"},
+		{t.TempDir(), "a directory"},
+	} {
+		_, err := config.Load(test.path)
+		if want := fmt.Sprintf("read configuration: %q is %s, not a regular file; ", test.path, test.kind); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("the error is %v, want %s…", err, want)
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	known := []string{"subject", "subjectHas", "issuer"}
+	for word, want := range map[string]string{
+		"subject":                         "subject",
+		"SUBJECTHAS":                      "subjectHas",
+		"isuser":                          "issuer", // two letters in the wrong order
+		"sbject":                          "subject",
+		"allow":                           "",
+		"":                                "",
+		strings.Repeat("subject", 10_000): "",
+	} {
+		if got, ok := config.Nearest(word, known); got != want || ok != (want != "") {
+			t.Errorf("%.20q: %q, %v; want %q", word, got, ok, want)
+		}
 	}
 }
 

@@ -67,10 +67,7 @@ func (c *Config) complete() {
 	for i := range c.Ingress {
 		in := &c.Ingress[i]
 		if in.Name == "" {
-			in.Name = "ingress"
-			if i > 0 {
-				in.Name = fmt.Sprintf("ingress-%d", i+1)
-			}
+			in.Name = defaultName(i)
 		}
 		for j := range in.Allow {
 			if in.Allow[j].Name == "" {
@@ -163,7 +160,7 @@ func (v *validator) oneOf(path, value string, choices []string) {
 	}
 	if value == "" {
 		v.addf(path, "is required; write one of %s", strings.Join(choices, ", "))
-	} else if near := nearest(value, choices); near != "" {
+	} else if near, ok := Nearest(value, choices); ok {
 		v.addf(path, "%s is unknown; did you mean %q?", quote(value), near)
 	} else {
 		v.addf(path, "%s is unknown; write one of %s", quote(value), strings.Join(choices, ", "))

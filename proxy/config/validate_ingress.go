@@ -108,4 +108,5 @@ func (v *validator) checkLimits(at string, l *Limits) {
 	v.positive(at+".idleTimeout", l.IdleTimeout)
 	v.between(at+".maxConnections", l.MaxConnections, 1, math.MaxInt32)
 	v.between(at+".maxStreams", l.MaxStreams, 1, 100_000)
+	v.between(at+".maxRequests", l.MaxRequests, 1, math.MaxInt32)
 }

@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/sidegate/sidegate/proxy/config"
 	"github.com/sidegate/sidegate/proxy/policy"
 	"github.com/sidegate/sidegate/proxy/subject"
@@ -97,7 +95,7 @@ func TestDefaults(t *testing.T) {
 		"upstreamNotLocal":       {in.UpstreamNotLocal, false},
 		"proxyProtocol.from":     {len(in.ProxyProtocol.From), 0},
 		"limits": {in.Limits, config.Limits{HandshakeTimeout: 10 * time.Second, HeaderTimeout: 10 * time.Second, HeaderBytes: 32768,
-			BodyBytes: 67108864, BodyIdleTimeout: 30 * time.Second, IdleTimeout: 120 * time.Second, MaxConnections: 10000, MaxStreams: 250}},
+			BodyBytes: 67108864, BodyIdleTimeout: 30 * time.Second, IdleTimeout: 120 * time.Second, MaxConnections: 10000, MaxStreams: 250, MaxRequests: 4096}},
 		"health":       {cfg.Health.Listen, ":9901"},
 		"admin":        {cfg.Admin.Listen, "127.0.0.1:9902"},
 		"log":          {cfg.Log, config.Log{Format: config.LogJSON, Level: config.LogInfo, Requests: true}},
@@ -251,41 +249,6 @@ func TestWarnings(t *testing.T) {
 	}
 	if ws := cfg.Warnings(); len(ws) != 1 || !strings.Contains(ws[0], "proxyProtocol.from has 0.0.0.0/0") {
 		t.Errorf("the warnings are %q", ws)
-	}
-}
-
-func TestNeedsRestart(t *testing.T) {
-	old, same := inCode(t), inCode(t)
-	next := inCode(t)
-	next.Ingress[0].Listen = ":9443"
-	next.Ingress = append(next.Ingress, next.Ingress[0])
-	next.Ingress[1].Listen, next.Ingress[1].Name = ":9444", "other"
-	next.Admin.Listen = "off"
-	same.Ingress[0].Upstream.Address = "127.0.0.1:9999"
-	for _, cfg := range []*config.Config{old, same, next} {
-		if err := cfg.Validate(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if changes := config.NeedsRestart(old, same); len(changes) > 0 {
-		t.Errorf("another upstream needs a restart: %q", changes)
-	}
-	for i, test := range []struct {
-		from, to *config.Config
-		want     []string
-	}{
-		{old, next, []string{
-			`ingress "ingress" listens on :9443 instead of :8443`,
-			`admin no longer listens on 127.0.0.1:9902`,
-			`ingress "other" listens on :9444, where nothing did`}},
-		{next, old, []string{
-			`ingress "ingress" listens on :8443 instead of :9443`,
-			`ingress "other" no longer listens on :9444`,
-			`admin listens on 127.0.0.1:9902, where nothing did`}},
-	} {
-		if diff := cmp.Diff(test.want, config.NeedsRestart(test.from, test.to)); diff != "" {
-			t.Error(fmt.Sprint("case ", i, " (-want +got):\n", diff))
-		}
 	}
 }
 

@@ -1,10 +1,19 @@
 package policy
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // A Policy is an ordered list of rules. The zero Policy allows nobody, and so
 // does a nil one.
 type Policy struct{ Rules []Rule }
+
+// BindsRequest reports whether any rule of p has a condition on the request: a
+// method or a path.
+func (p *Policy) BindsRequest() bool {
+	return p != nil && slices.ContainsFunc(p.Rules, func(r Rule) bool { return r.bindsRequest() })
+}
 
 // A Reason is a word that says why a request is refused. It may be shown to the
 // client.

@@ -1,0 +1,136 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// deadlines sets the deadlines of one exchange for as long as it is served. The
+// transport may still be reading the request body when the handler has returned
+// and net/http has taken its ResponseWriter back; to touch that would crash the
+// process.
+type deadlines struct {
+	rc    *http.ResponseController
+	http2 bool
+
+	mu   sync.Mutex // never held during a read or write
+	over bool
+}
+
+func (d *deadlines) read(t time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.over {
+		_ = d.rc.SetReadDeadline(t)
+	}
+}
+
+// write is for HTTP/2 only: over HTTP/1.1 each write to the connection is bound.
+func (d *deadlines) write(t time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.over && d.http2 {
+		_ = d.rc.SetWriteDeadline(t)
+	}
+}
+
+// end is the last word: what net/http still has to write itself is due by last.
+func (d *deadlines) end(last time.Time) {
+	d.write(last)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.over = true
+}
+
+// The ways in which a request body ends early, apart from being too large.
+var (
+	errBodyStalled = errors.New("no byte of the request body arrived within limits.bodyIdleTimeout")
+	errBodyBroken  = errors.New("the request body broke off or is malformed")
+)
+
+// bodyState is what is known of a request body, by the transport's goroutine.
+type bodyState struct {
+	bytes   atomic.Int64 // read so far
+	reading sync.Mutex   // held during a read
+	err     error        // how it ended, if badly; guarded by reading
+}
+
+// failed returns how the body ended if it ended badly. net/http cancels the
+// exchange before it returns an error from a read, so the cancellation is often
+// seen first; the read that caused it is about to end, and only then is it
+// waited for.
+func (b *bodyState) failed(cause error) error {
+	if errors.Is(cause, context.Canceled) {
+		b.reading.Lock()
+	} else if !b.reading.TryLock() {
+		return nil
+	}
+	defer b.reading.Unlock()
+	return b.err
+}
+
+// A guardedBody counts a request body, bounds it, and bounds the wait for each
+// of its bytes.
+type guardedBody struct {
+	io.ReadCloser
+	x *exchange
+}
+
+func (x *exchange) guardBody(body io.ReadCloser) io.ReadCloser {
+	if max := x.gen.limits.BodyBytes; max > 0 {
+		body = http.MaxBytesReader(x.w, body, max)
+	}
+	return &guardedBody{body, x}
+}
+
+// Read implements io.Reader. The deadline is taken back at the end of the body,
+// because net/http goes on reading to see whether the client hangs up.
+func (b *guardedBody) Read(p []byte) (int, error) {
+	state := &b.x.body
+	state.reading.Lock()
+	defer state.reading.Unlock()
+	b.x.deadlines.read(b.x.in.now().Add(b.x.gen.limits.BodyIdleTimeout))
+	n, err := b.ReadCloser.Read(p)
+	state.bytes.Add(int64(n))
+	if err == io.EOF {
+		b.x.deadlines.read(time.Time{})
+		return n, err
+	}
+	state.err = bodyError(err)
+	return n, state.err
+}
+
+func bodyError(err error) error {
+	_, tooLarge := errors.AsType[*http.MaxBytesError](err)
+	switch {
+	case err == nil, tooLarge:
+		return err
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return errBodyStalled
+	}
+	return fmt.Errorf("%w: %w", errBodyBroken, err)
+}
+
+// boundUnread bounds what net/http does with a body that nobody has read: it
+// waits for it, so that the connection can be used again or closed without a
+// reset that would overtake the answer.
+func (x *exchange) boundUnread() {
+	if x.r.Body == nil || x.r.Body == http.NoBody {
+		return
+	}
+	wait := x.gen.limits.BodyIdleTimeout
+	if x.closing {
+		wait = min(wait, lingerTimeout)
+	}
+	x.deadlines.read(x.in.now().Add(wait))
+}
+
+// lingerTimeout is how long a connection that is being closed is read from.
+const lingerTimeout = time.Second

@@ -1,0 +1,280 @@
+package proxy_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+
+	"github.com/sidegate/sidegate/proxy"
+	"github.com/sidegate/sidegate/proxy/policy"
+)
+
+// rawApp makes an application that speaks by hand: h gets each connection with
+// the head of its first request read.
+func rawApp(h func(c net.Conn, in *bufio.Reader, head string)) option {
+	return func(g *gate) {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			g.t.Fatal(err)
+		}
+		g.t.Cleanup(func() { _ = ln.Close() })
+		g.set.Upstream = &url.URL{Scheme: "http", Host: ln.Addr().String()}
+		go func() {
+			for {
+				c, err := ln.Accept()
+				if err != nil {
+					return
+				}
+				go func() {
+					defer c.Close()
+					in := bufio.NewReader(c)
+					h(c, in, readHead(in))
+				}()
+			}
+		}()
+	}
+}
+
+// readHead reads up to an empty line; it returns what there is at the end.
+func readHead(in *bufio.Reader) string {
+	var head strings.Builder
+	for {
+		line, err := in.ReadString('\n')
+		head.WriteString(line)
+		if err != nil || line == "\r\n" {
+			return head.String()
+		}
+	}
+}
+
+// An h2conn is an HTTP/2 connection driven frame by frame.
+type h2conn struct {
+	*tls.Conn
+	*http2.Framer
+	block bytes.Buffer
+	enc   *hpack.Encoder
+}
+
+func (g *gate) h2conn(settings ...http2.Setting) *h2conn {
+	g.t.Helper()
+	c := g.dial(g.partner, func(c *tls.Config) { c.NextProtos = []string{"h2"} })
+	g.t.Cleanup(func() { _ = c.Close() })
+	h := &h2conn{Conn: c, Framer: http2.NewFramer(c, c)}
+	h.enc = hpack.NewEncoder(&h.block)
+	_, _ = io.WriteString(c, http2.ClientPreface)
+	_ = h.WriteSettings(settings...)
+	return h
+}
+
+func (h *h2conn) request(stream uint32, method string, end bool) {
+	h.block.Reset()
+	for _, f := range [][2]string{{":method", method}, {":scheme", "https"}, {":authority", "a.example"}, {":path", "/"}} {
+		_ = h.enc.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]})
+	}
+	_ = h.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: h.block.Bytes(), EndHeaders: true, EndStream: end})
+}
+
+func TestClientThatOpensNoWindowDoesNotHoldTheApplication(t *testing.T) {
+	var open atomic.Int64
+	g := openGate(t, withLimits(proxy.Limits{BodyIdleTimeout: 100 * time.Millisecond}))
+	g.app.respond(func(w http.ResponseWriter, _ *http.Request) {
+		open.Add(1)
+		defer open.Add(-1)
+		for range 1000 {
+			if _, err := w.Write(make([]byte, 64<<10)); err != nil {
+				return
+			}
+		}
+	})
+	h := g.h2conn(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
+	go func() {
+		for {
+			if _, err := h.ReadFrame(); err != nil {
+				return
+			}
+		}
+	}()
+	for i := range 20 {
+		h.request(uint32(1+2*i), "GET", true)
+	}
+	eventually(t, "the requests at the application", func() bool { return len(g.app.requests()) == 20 }, func() string { return "" })
+	eventually(t, "their end", func() bool { return open.Load() == 0 }, func() string { return fmt.Sprint(open.Load(), " are still held") })
+}
+
+func TestRefusedUpgradeEndsTheConnection(t *testing.T) {
+	g := openGate(t, func(g *gate) {
+		g.set.WebSocket = true
+		g.set.Policy = &policy.Policy{Rules: []policy.Rule{{Name: "r", Paths: []string{"/ws"}}}}
+	})
+	answer := g.raw("GET /other HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n" +
+		"POST /ws HTTP/1.1\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+	if !strings.HasPrefix(answer, "HTTP/1.1 403 ") || strings.Count(answer, "HTTP/1.1 ") != 1 {
+		t.Errorf("answer %q, want one 403", answer)
+	}
+	if n := len(g.app.requests()); n != 0 {
+		t.Errorf("the application saw %d requests behind a refused upgrade", n)
+	}
+}
+
+func TestBodyOfAHEADResponseIsNobodyElsesResponse(t *testing.T) {
+	g := openGate(t, rawApp(func(c net.Conn, in *bufio.Reader, head string) {
+		for ; head != ""; head = readHead(in) {
+			if strings.HasPrefix(head, "HEAD ") {
+				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 45\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nPOISON")
+				continue
+			}
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine")
+		}
+	}))
+	var callers sync.WaitGroup
+	for range 4 {
+		client := g.client(g.partner, false)
+		callers.Go(func() {
+			for range 100 {
+				if res, err := client.Head(g.url("/")); err == nil {
+					res.Body.Close()
+				}
+				if _, body := g.get(client, "/"); body != "fine" {
+					t.Errorf("a GET was answered %q", body)
+					return
+				}
+			}
+		})
+	}
+	callers.Wait()
+}
+
+func TestEarlyAnswerDoesNotWaitForTheBody(t *testing.T) {
+	for _, h2 := range []bool{false, true} {
+		g := openGate(t, withLimits(proxy.Limits{BodyIdleTimeout: 15 * time.Second}), rawApp(func(c net.Conn, in *bufio.Reader, _ string) {
+			_, _ = io.WriteString(c, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
+			_, _ = io.Copy(io.Discard, in)
+		}))
+		body, feed := io.Pipe() // one byte, and then the client waits for an answer
+		go func() { _, _ = feed.Write([]byte("x")) }()
+		start := time.Now()
+		res, err := g.client(g.partner, h2).Post(g.url("/"), "", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.StatusCode != 401 || time.Since(start) > 8*time.Second {
+			t.Errorf("HTTP/2 %v: status %d after %v, want 401 at once", h2, res.StatusCode, time.Since(start))
+		}
+		_ = feed.Close()
+		res.Body.Close()
+	}
+}
+
+func TestTooManyRequestsAtTheApplication(t *testing.T) {
+	g := openGate(t, withLimits(proxy.Limits{MaxRequests: 1}))
+	arrived, release := make(chan struct{}, 1), make(chan struct{})
+	g.app.respond(func(http.ResponseWriter, *http.Request) {
+		arrived <- struct{}{}
+		<-release
+	})
+	go func() {
+		if res, err := g.client(g.partner, false).Get(g.url("/")); err == nil {
+			res.Body.Close()
+		}
+	}()
+	<-arrived
+	if status, body := g.get(g.client(g.partner, false), "/"); status != 503 || !strings.Contains(body, "overloaded") {
+		t.Errorf("answer %d %q, want 503 overloaded", status, body)
+	}
+	close(release)
+	g.app.respond(nil)
+	eventually(t, "the place given back", func() bool { status, _ := g.get(g.client(g.partner, false), "/"); return status == 200 }, func() string { return "" })
+}
+
+func TestStatusThatHTTPDoesNotHave(t *testing.T) {
+	for _, status := range []string{"000", "099", "999"} {
+		g := openGate(t, rawApp(func(c net.Conn, _ *bufio.Reader, _ string) {
+			_, _ = io.WriteString(c, "HTTP/1.1 "+status+" odd\r\nContent-Length: 0\r\n\r\n")
+		}))
+		if got, body := g.get(g.client(g.partner, false), "/"); got != 502 || !strings.Contains(body, "app-failed") {
+			t.Errorf("status %s of the application: answer %d %q, want 502", status, got, body)
+		}
+	}
+}
+
+func TestWebSocketThatSpeaksEarlyAndOutlivesADrain(t *testing.T) {
+	g := openGate(t, func(g *gate) { g.set.WebSocket = true }, rawApp(func(c net.Conn, in *bufio.Reader, _ string) {
+		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+		_, _ = io.Copy(c, in) // an echo
+	}))
+	c := g.dial(g.partner, nil)
+	defer c.Close()
+	_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nEARLY")
+	in := bufio.NewReader(c)
+	if head := readHead(in); !strings.HasPrefix(head, "HTTP/1.1 101 ") || strings.Contains(head, "close") {
+		t.Fatalf("answer %q", head)
+	}
+	echo := func(want string) {
+		t.Helper()
+		b := make([]byte, len(want))
+		if _, err := io.ReadFull(in, b); err != nil || string(b) != want {
+			t.Fatalf("echo %q %v, want %q", b, err, want)
+		}
+	}
+	echo("EARLY")
+
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	drained := make(chan error, 1)
+	go func() { drained <- g.in.Drain(ctx, 0) }()
+	eventually(t, "the end of accepting", func() bool {
+		probe, err := net.Dial("tcp", g.addr)
+		if err == nil {
+			probe.Close()
+		}
+		return err != nil
+	}, func() string { return "" })
+	_, _ = io.WriteString(c, "LATE")
+	echo("LATE")
+	_ = c.Close()
+	if err := <-drained; err != nil {
+		t.Errorf("drain: %v", err)
+	}
+}
+
+func TestOverridesAreRemovedWhereRulesLookAtTheRequest(t *testing.T) {
+	sent := []string{"X-HTTP-Method-Override", "X-Http-Method", "X_Original_URL", "X-Rewrite-Url"}
+	always := []string{"Script_name", "Proxy", "Remote-User", "Content_length", "Transfer_encoding", "Path.Info"}
+	for _, binds := range []bool{false, true} {
+		g := openGate(t, func(g *gate) {
+			if binds {
+				g.set.Policy.Rules[0].Methods = []string{"GET"}
+			}
+		})
+		req, _ := http.NewRequest("GET", g.url("/"), nil)
+		for _, name := range append(sent, always...) {
+			req.Header[name] = []string{forged}
+		}
+		res, err := g.client(g.partner, false).Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, body := readAll(t, res)
+		want := len(sent)
+		if binds {
+			want = 0
+		}
+		if got := strings.Count(body, forged); got != want {
+			t.Errorf("rules look at the request: %v; %d of the headers reached the application, want %d: %s", binds, got, want, body)
+		}
+	}
+}
