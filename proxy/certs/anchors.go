@@ -3,6 +3,8 @@ package certs
 import (
 	"bytes"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,6 +28,7 @@ func (p *parser) anchors() {
 	}
 	p.anchorDates()
 	p.anchorUsages()
+	p.anchorConstraints()
 }
 
 // authority reads one CA file and returns how many certificates of it were left
@@ -36,19 +39,31 @@ func (p *parser) authority(s *source) (leftOut int) {
 		p.warn(s.file, "is left out: it starts with %s, which is not a CA; name the file itself to use the CA certificates in it", shownSubject(certs[0]))
 		return len(certs)
 	}
+	var others []string
 	for _, c := range certs {
 		known := func(a *x509.Certificate) bool { return bytes.Equal(a.Raw, c.Raw) }
 		switch {
 		case !mayIssue(c):
-			leftOut++
-			p.item(s.file, roleCA, c)
-			p.warn(s.file, "%s is not a CA (basicConstraints CA:FALSE), so it is no trust anchor", shownSubject(c))
+			others = append(others, shownSubject(c))
 		case !slices.ContainsFunc(p.out.Anchors, known):
 			p.item(s.file, roleCA, c)
 			p.out.Anchors = append(p.out.Anchors, c)
 		}
 	}
-	return leftOut
+	p.notCAs(s, others)
+	return len(others)
+}
+
+// notCAs warns of the certificates of a CA file that are no anchors: one line
+// for all of them, as somebody may take a list of clients for a list of CAs.
+func (p *parser) notCAs(s *source, names []string) {
+	const shown = 3
+	switch {
+	case len(names) == 1:
+		p.warn(s.file, "%s is not a CA (basicConstraints CA:FALSE), so it is no trust anchor", names[0])
+	case len(names) > 1:
+		p.warn(s.file, "%d certificates are not CAs (basicConstraints CA:FALSE), so they are no trust anchors: %s", len(names), few(names, shown))
+	}
 }
 
 // authorityCerts returns the certificates of a CA file.
@@ -103,11 +118,11 @@ func (p *parser) caFiles() string {
 func (p *parser) noAnchor(leaves int) *Fault {
 	if leaves == 0 {
 		return &Fault{Code: CodeCAEmpty, File: p.caFiles(),
-			Problem: "no CA certificate is there: " + strings.Join(p.out.Warnings, "; "),
+			Problem: "no CA certificate is there: " + shorten(strings.Join(p.out.Warnings, "; ")),
 			Fix:     "put the certificates of the CAs here whose clients are to be let in"}
 	}
 	return &Fault{Code: CodeCANotCA, File: p.caFiles(),
-		Problem: fmt.Sprintf("none of %d certificates is a CA that may be an anchor: %s", leaves, strings.Join(p.out.Warnings, "; ")),
+		Problem: fmt.Sprintf("none of %d certificates is a CA that may be an anchor: %s", leaves, shorten(strings.Join(p.out.Warnings, "; "))),
 		Fix:     "put the certificate of the issuer here; a single client is pinned by certSHA256 in a rule"}
 }
 
@@ -116,7 +131,7 @@ func (p *parser) anchorDates() {
 	var stale []string
 	code := ""
 	for _, item := range p.out.Items {
-		if c, when := outOfDate(item.Cert, p.now); c != "" && item.Role == roleCA && mayIssue(item.Cert) {
+		if c, when := outOfDate(item.Cert, p.now); c != "" && item.Role == roleCA {
 			code = c
 			stale = append(stale, shownSubject(item.Cert)+" "+when)
 			p.warn(item.File, "the CA %s %s: no client below it passes", shownSubject(item.Cert), when)
@@ -142,7 +157,7 @@ func (p *parser) anchorUsages() {
 	wanted := p.usage.wanted()
 	var limited []string
 	for _, item := range p.out.Items {
-		if item.Role != roleCA || !mayIssue(item.Cert) || len(nested(wanted, item.Cert)) > 0 {
+		if item.Role != roleCA || len(nested(wanted, item.Cert)) > 0 {
 			continue
 		}
 		what := fmt.Sprintf("the CA %s is limited to %s", shownSubject(item.Cert), usagesOf(item.Cert))
@@ -159,6 +174,25 @@ func (p *parser) anchorUsages() {
 		f.Fix = "set clientCertificateUsage: clientOrServer, with a subject in every rule, or trust a CA that issues for clientAuth"
 	}
 	p.fault(f)
+}
+
+// nameConstraints is the extension of RFC 5280 §4.2.1.10.
+var nameConstraints = asn1.ObjectIdentifier{2, 5, 29, 30}
+
+// anchorConstraints warns of anchors that seem to be fenced in. Constraints on
+// directory names are not supported by x509, so a rule on the Subject is outside
+// of every fence. Servers are told by their SANs, where the fence holds.
+func (p *parser) anchorConstraints() {
+	if p.usage == ServerAuth {
+		return
+	}
+	for _, item := range p.out.Items {
+		fence := func(e pkix.Extension) bool { return e.Id.Equal(nameConstraints) }
+		if item.Role == roleCA && slices.ContainsFunc(item.Cert.Extensions, fence) {
+			p.warn(item.File, "the name constraints of the CA %s fence the SANs of its certificates, not their Subjects: it can issue every Subject that a rule allows",
+				shownSubject(item.Cert))
+		}
+	}
 }
 
 func forServers(c *x509.Certificate) bool { return allows(c, x509.ExtKeyUsageServerAuth) }

@@ -45,7 +45,8 @@ func TestCADirectoryTakesCAsOnly(t *testing.T) {
 		{"DER", folder{"one.cer": one.Leaf.Raw}, []string{"One"}, ""},
 		{"other files", folder{"ca.crt": one.PEM(), "README": []byte("hi"), ".hidden.pem": []byte("x")}, []string{"One"}, ""},
 		{"the Secret of cert-manager", pair(leaf).with("ca.crt", one.PEM()), []string{"One"}, ""},
-		{"a pair of another name", folder{"gate.crt": below.PEM(), "gate.key": below.KeyPEM(), "ca.crt": one.PEM()}, []string{"One"}, ""},
+		{"a pair of another name", folder{"gate.crt": below.PEM(), "gate.key": below.KeyPEM(), "ca.crt": one.PEM()}, []string{"One"}, "gate.crt: is left out: gate.key lies beside it"},
+		{"tls.crt without its key", folder{"tls.crt": leaf.ChainPEM(), "ca.crt": one.PEM()}, []string{"One"}, "tls.crt: is left out"},
 		{"a served chain", folder{"fullchain.pem": leaf.ChainPEM(), "ca.crt": one.PEM()}, []string{"One"}, "fullchain.pem: is left out"},
 		{"key and chain in one", folder{"both.pem": join(leaf.KeyPEM(), two.PEM()), "ca.crt": one.PEM()}, []string{"One"}, "both.pem: is left out"},
 		{"a key alone", folder{"privkey.pem": leaf.KeyPEM(), "ca.crt": one.PEM()}, []string{"One"}, "privkey.pem: is left out"},
@@ -83,7 +84,10 @@ func TestWrongCANamesWhatIsWrong(t *testing.T) {
 		{"empty file", folder{"ca.crt": nil}, "ca.crt", "empty ca.crt", ""},
 		{"empty file in a directory", folder{"ca.crt": nil, "b.crt": ca.PEM()}, ".", "empty ca.crt", ""},
 		{"empty directory", nil, ".", "ca-empty .", "the directory is empty"},
-		{"a directory with a pair only", pair(leaf), ".", "ca-empty .", "tls.crt, tls.key"},
+		{"a directory with a pair only", pair(leaf), ".", "ca-empty .", "tls.crt because of tls.key beside it"},
+		{"a CA beside its key", folder{"own.crt": ca.PEM(), "own.key": ca.KeyPEM()}, ".", "ca-empty .", "own.crt because of own.key beside it, own.key by its name"},
+		{"tls.crt alone", folder{"tls.crt": ca.PEM()}, ".", "ca-empty .", "tls.crt as that is the name of a served certificate"},
+		{"other names", folder{"a.txt": nil, "b": nil, "c": nil, "d": nil, "e": nil, "f": nil, "g": nil}, ".", "ca-empty .", "a.txt by its name, b by its name, c by its name, d by its name, e by its name and 2 more"},
 		{"a directory with a chain only", folder{"x.pem": leaf.ChainPEM()}, ".", "ca-not-ca x.pem", "x.pem: is left out"},
 		{"a key", folder{"ca.crt": leaf.KeyPEM()}, "ca.crt", "ca-empty ca.crt", "only a private key"},
 		{"a revocation list", folder{"ca.crt": crl}, "ca.crt", "ca-empty ca.crt", "only a revocation list"},
@@ -124,6 +128,65 @@ func TestLeafInACAFileIsNoAnchor(t *testing.T) {
 	_, err = b.Verify(presented(leaf), time.Now())
 	if got := reason(t, err); got != certs.ReasonUnknownCA {
 		t.Errorf("the leaf that is listed: %s", got)
+	}
+}
+
+// Somebody may take a list of clients for a list of CAs.
+func TestListOfClientsIsToldOfInOneLine(t *testing.T) {
+	ca := root(t, "Root")
+	var clients []byte
+	for i := range 200 {
+		clients = append(clients, issue(t, ca, fmt.Sprintf("client-%d", i)).PEM()...)
+	}
+	file := filepath.Join(plain(t, folder{"clients.pem": clients}), "clients.pem")
+	_, _, err := anchorsOf(t, certs.ClientAuth, file)
+	if text := texts(err); len(text) > 1000 || !strings.Contains(text, "none of 200 certificates is a CA") {
+		t.Errorf("a fault of %d bytes: %.1000s", len(text), text)
+	}
+	_, b, err := anchorsOf(t, certs.ClientAuth, file, filepath.Join(plain(t, folder{"ca.crt": ca.PEM()}), "ca.crt"))
+	if err != nil {
+		t.Fatal(texts(err))
+	}
+	if len(b.Warnings) != 1 || !strings.Contains(b.Warnings[0], "200 certificates are not CAs") || !strings.HasSuffix(b.Warnings[0], shownCN("client-2")+" and 197 more") {
+		t.Errorf("warnings %q", b.Warnings)
+	}
+	if len(b.Items) != 1 {
+		t.Errorf("%d items, want that of the anchor", len(b.Items))
+	}
+}
+
+func TestWarningsAreBounded(t *testing.T) {
+	files := folder{"ca.crt": root(t, "Root").PEM()}
+	for i := range 200 {
+		files[fmt.Sprintf("%d.crt", i)], files[fmt.Sprintf("%d.key", i)] = nil, nil
+	}
+	_, b, err := anchorsOf(t, certs.ClientAuth, plain(t, files))
+	if err != nil {
+		t.Fatal(texts(err))
+	}
+	if n := len(b.Warnings); n != 51 || !strings.Contains(b.Warnings[n-1], "more that is odd") {
+		t.Errorf("%d warnings: %q", n, b.Warnings)
+	}
+}
+
+// An operator may think that the fence around a partner's CA keeps it from
+// issuing somebody else's Subject.
+func TestNameConstraintsOfAnAnchorAreAWarning(t *testing.T) {
+	top := root(t, "Root")
+	fenced := newWorld(t).fenced(t)
+	for usage, want := range map[certs.Usage]int{certs.ClientAuth: 1, certs.ClientOrServer: 1, certs.ServerAuth: 0} {
+		b := trusting(t, usage, top, fenced)
+		if len(b.Warnings) != want {
+			t.Errorf("for %s: warnings %q", usage, b.Warnings)
+		}
+		if want > 0 && !strings.Contains(b.Warnings[0], "the name constraints of the CA "+shownCN("Fenced")+" fence the SANs") {
+			t.Errorf("for %s: %s", usage, b.Warnings[0])
+		}
+		// That is how it is.
+		client := issueWith(t, fenced, minica.Options{Subject: "CN=another partner"})
+		if _, err := b.Verify(presented(client), time.Now()); err != nil {
+			t.Errorf("for %s: %v", usage, err)
+		}
 	}
 }
 

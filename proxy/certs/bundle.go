@@ -29,12 +29,13 @@ type Bundle struct {
 	Loaded      time.Time           // when it was read
 	Certificate *tls.Certificate    // with Leaf set; nil if Files.Certificate is empty
 	Anchors     []*x509.Certificate // the CA certificates trusted, each once
-	Items       []Item              // every certificate read: of the CAs, then the served one and its chain
+	Items       []Item              // every certificate in use: the anchors, then the served one and its chain
 	Warnings    []string            // what is odd but not fatal, one sentence each
 	Trust       [32]byte            // hash of the anchors and the usage: what a verdict on a client depends on
 
-	roots *x509.CertPool // of Anchors
-	usage Usage
+	roots      *x509.CertPool // of Anchors
+	remembered *memory        // intermediates below the anchors; nil: none are remembered
+	usage      Usage
 }
 
 // An Item is one certificate of a Bundle, for metrics and the status page.

@@ -12,36 +12,51 @@ import (
 
 // [x509.Certificate.Verify] has decided; what follows only finds words for it.
 // It reports one error of many: an expired leaf hides that its CA is unknown,
-// and an expired intermediate is reported as an unknown CA. So a chain is
-// looked for once more by names and signatures alone, which tells whether the
-// way to an anchor exists at all; what is wrong on the way is then plain.
+// and an expired intermediate is reported as an unknown CA. So a path is looked
+// for once more by names and signatures alone, among what is proved, which tells
+// whether the way to an anchor exists at all; what is wrong on the way is then
+// plain.
 
 // refuse explains the error of a verification.
-func (b *Bundle) refuse(presented []*x509.Certificate, now time.Time, err error) *Refusal {
-	leaf := presented[0]
-	t := b.trace(presented)
-	if !t.anchored {
-		if t.weak != nil {
-			return refusal(leaf, ReasonWeakSignature, err, "is not accepted: %s is signed with %s, which is broken; ask the issuer for a new one",
-				shownSubject(t.weak), t.weak.SignatureAlgorithm)
-		}
-		return refusal(leaf, ReasonUnknownCA, err, "%s", b.unknown(t.path, presented[1:], now))
-	}
+func (b *Bundle) refuse(s *sifting, now time.Time, err error) *Refusal {
+	leaf := s.leaf
+	var unknown x509.UnknownAuthorityError
 	var invalid x509.CertificateInvalidError
-	if errors.As(err, &invalid) {
-		switch invalid.Reason {
-		case x509.IncompatibleUsage:
-			return refusal(leaf, ReasonWrongUsage, err, "%s", b.wrongUsage(t.path))
-		case x509.CANotAuthorizedForThisName:
-			return refusal(leaf, ReasonNameConstraints, err, "has a name that a CA above it may not issue for: %s", shorten(invalid.Detail))
-		}
+	var critical x509.UnhandledCriticalExtension
+	if !errors.As(err, &unknown) && !errors.As(err, &invalid) && !errors.As(err, &critical) {
+		// Among these is that x509 gave up after many signatures: no more of them.
+		return badChain(leaf, err)
+	}
+	t := s.trace()
+	if !t.anchored {
+		return b.nowhere(s, t.path, now, err)
+	}
+	switch invalid.Reason { // 0 where err is none of that type
+	case x509.IncompatibleUsage:
+		return refusal(leaf, ReasonWrongUsage, err, "%s", b.wrongUsage(t.path))
+	case x509.CANotAuthorizedForThisName:
+		return refusal(leaf, ReasonNameConstraints, err, "has a name that a CA above it may not issue for: %s", shorten(invalid.Detail))
 	}
 	for i, c := range t.path {
 		if code, when := outOfDate(c, now); code != "" {
 			return refusal(leaf, code, err, "%s", dated(i, c, when))
 		}
 	}
+	return badChain(leaf, err)
+}
+
+func badChain(leaf *x509.Certificate, err error) *Refusal {
 	return refusal(leaf, ReasonBadChain, err, "has a chain that is not good: %s", shorten(fmt.Sprintf("%q", err)))
+}
+
+// nowhere explains that no way leads from the leaf to an anchor; path is the
+// way there is.
+func (b *Bundle) nowhere(s *sifting, path []*x509.Certificate, now time.Time, err error) *Refusal {
+	if s.weak != nil {
+		return refusal(s.leaf, ReasonWeakSignature, err, "is not accepted: %s is signed with %s, which is broken; ask the issuer for a new one",
+			shownSubject(s.weak), s.weak.SignatureAlgorithm)
+	}
+	return refusal(s.leaf, ReasonUnknownCA, err, "%s", b.unknown(path, s.sent, now))
 }
 
 // dated says which certificate of a chain is out of date.
@@ -76,61 +91,46 @@ func shownAKI(c *x509.Certificate) string {
 
 // maxTraced bounds the signatures that are checked to find words: whoever is
 // refused could otherwise make us work.
-const maxTraced = 24
+const maxTraced = 6
 
 // A tracing climbs from a leaf by names and signatures, whatever the dates,
 // usages and constraints.
 type tracing struct {
+	*sifting
 	path     []*x509.Certificate // the way found, leaf first: to an anchor, or as far as it goes
 	anchored bool
-	weak     *x509.Certificate // a certificate with a signature too weak to count
-	budget   int
 }
 
-func (b *Bundle) trace(presented []*x509.Certificate) tracing {
-	t := tracing{budget: maxTraced}
-	t.anchored = t.climb(b.Anchors, presented[1:], presented[:1:1])
+func (s *sifting) trace() tracing {
+	s.checks = maxTraced
+	t := tracing{sifting: s}
+	t.anchored = t.climb([]*x509.Certificate{s.leaf})
 	return t
 }
 
 // climb extends path upwards and reports whether it found an anchor. Anchors
-// are tried first, then what the client sent.
-func (t *tracing) climb(anchors, sent, path []*x509.Certificate) bool {
+// are tried first, then what is proved.
+func (t *tracing) climb(path []*x509.Certificate) bool {
 	if len(path) > len(t.path) {
 		t.path = path
 	}
 	top := path[len(path)-1]
-	if slices.ContainsFunc(anchors, top.Equal) {
+	if slices.ContainsFunc(t.anchors, top.Equal) {
 		t.path = path
 		return true
 	}
-	for _, a := range anchors {
+	for _, a := range issuers(top, t.anchors) {
 		if t.issued(a, top) {
 			t.path = append(path[:len(path):len(path)], a)
 			return true
 		}
 	}
-	for _, c := range sent {
-		if !slices.ContainsFunc(path, c.Equal) && t.issued(c, top) &&
-			t.climb(anchors, sent, append(path[:len(path):len(path)], c)) {
+	for _, c := range issuers(top, t.proved) {
+		if !slices.ContainsFunc(path, c.Equal) && t.issued(c, top) && t.climb(append(path[:len(path):len(path)], c)) {
 			return true
 		}
 	}
 	return false
-}
-
-// issued reports whether parent signed child.
-func (t *tracing) issued(parent, child *x509.Certificate) bool {
-	if !bytes.Equal(parent.RawSubject, child.RawIssuer) || t.budget == 0 {
-		return false
-	}
-	t.budget--
-	err := child.CheckSignatureFrom(parent)
-	var insecure x509.InsecureAlgorithmError
-	if errors.As(err, &insecure) {
-		t.weak = child
-	}
-	return err == nil
 }
 
 // unknown says where the way upwards ended, and what would have been there.
@@ -175,14 +175,10 @@ func (b *Bundle) held() string {
 		return "no CA is trusted at all"
 	}
 	var names []string
-	for _, a := range b.Anchors[:min(shown, len(b.Anchors))] {
+	for _, a := range b.Anchors {
 		names = append(names, shownSubject(a))
 	}
-	text := "trusted are " + strings.Join(names, ", ")
-	if more := len(b.Anchors) - shown; more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
+	return "trusted are " + few(names, shown)
 }
 
 // wrongUsage says which certificate of the chain takes the usage away, and what

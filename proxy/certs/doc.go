@@ -23,11 +23,15 @@
 //
 // A client is verified by [Bundle.Verify]: against the anchors of that Bundle
 // and nothing else, never the roots of the operating system, for the extended
-// key usages that were configured. Whom it refuses it tells why, in one word
-// for the metrics and one sentence for the operator ([Refusal]).
+// key usages that were configured. What a client sends along is sifted before,
+// from the anchors downwards, so that no key of a stranger makes us work. Whom
+// Verify refuses it tells why, in one word for the metrics and one sentence for
+// the operator ([Refusal]).
 //
 // [TicketKeys] tie TLS session resumption to what a verdict depends on, so
 // that a change of trust ends resumption and a new server certificate does not.
 //
-// Nothing in this package logs, returns or hashes into view any key material.
+// The private key is in [Bundle.Certificate] and nowhere else: no log line,
+// Fault, Refusal or Warning quotes what lies in a key file, not even the label
+// of a PEM block, unless it is a known one.
 package certs

@@ -97,5 +97,14 @@ func shorten(s string) string {
 	return strings.ToValidUTF8(s[:maxShown], "") + "…"
 }
 
+// few joins the first of a list, and says how many more there are.
+func few(list []string, n int) string {
+	text := shorten(strings.Join(list[:min(n, len(list))], ", "))
+	if more := len(list) - n; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
 // shownTime is how every date in a message is written (RFC 3339, UTC).
 func shownTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }

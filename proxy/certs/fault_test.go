@@ -41,3 +41,33 @@ func TestNamesInMessagesAreBounded(t *testing.T) {
 		t.Errorf("a refusal of %d bytes", len(err.Error()))
 	}
 }
+
+// A key file can be damaged in ways that make its text look like a label.
+func TestNothingOfAKeyFileIsQuoted(t *testing.T) {
+	ca := root(t, "Root")
+	leaf := issue(t, ca, "gate")
+	good := pair(leaf).with("ca.crt", ca.PEM())
+	key := string(leaf.KeyPEM())
+	secret := strings.Split(key, "\n")[1][:24]
+	for name, text := range map[string]string{
+		"cut short":              key[:len(key)/2],
+		"its text in the label":  strings.ReplaceAll(key, "PRIVATE KEY", secret),
+		"a label of its text":    "-----BEGIN " + secret + "-----\nAAAA\n-----END " + secret + "-----\n",
+		"half a label":           strings.ReplaceAll(key, "PRIVATE KEY", secret+" CERTIFICATE REQUEST"),
+		"all on one line":        strings.ReplaceAll(key, "\n", " "),
+		"called a certificate":   strings.ReplaceAll(key, "PRIVATE KEY", "CERTIFICATE"),
+		"twice":                  key + key,
+		"without its first line": strings.TrimPrefix(key, "-----BEGIN PRIVATE KEY-----\n"),
+	} {
+		for _, files := range []folder{good.with("tls.key", []byte(text)), good.with("tls.crt", []byte(text)), good.with("ca.crt", []byte(text))} {
+			dir := plain(t, files)
+			_, err := certs.Open(certs.Files{Certificate: dir, CA: []string{dir}}, certs.Options{})
+			if err == nil {
+				t.Errorf("%s: no fault", name)
+			}
+			if all := fmt.Sprint(err, texts(err)); strings.Contains(all, secret) {
+				t.Errorf("%s: the text of the key is in %s", name, all)
+			}
+		}
+	}
+}

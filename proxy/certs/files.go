@@ -29,7 +29,8 @@ type Files struct {
 	// must not become an anchor by accident. So of a directory these are left
 	// out: tls.crt; a file with a .key of the same name beside it; a file with a
 	// private key in it; a file that starts with a certificate that is not a
-	// CA's. Whoever wants them as anchors names the file itself.
+	// CA's. Whoever wants them as anchors names the file itself. Each is a
+	// warning, but for a tls.crt beside its tls.key.
 	CA []string
 }
 
@@ -53,6 +54,7 @@ type material struct {
 	keyApart    bool    // the key has a file of its own, readable or not
 	ca          []source
 	faults      []*Fault
+	oddities    []oddity          // of the directories
 	sum         [sha256.Size]byte // over everything read and everything that could not be
 }
 
@@ -62,6 +64,9 @@ type source struct {
 	data   []byte
 	listed bool // found in a directory, not named itself
 }
+
+// An oddity is what an operator may want to know of a file, though it is no fault.
+type oddity struct{ file, text string }
 
 // read reads all files. What could not be read is in the faults of the result.
 // Files of one volume are of one generation.
@@ -75,7 +80,7 @@ func (f Files) read() material {
 		}
 	}
 	m := material{faults: []*Fault{{
-		Code: CodeChanging, File: strings.Join(f.paths(), ", "),
+		Code: CodeChanging, File: shorten(strings.Join(f.paths(), ", ")),
 		Problem: fmt.Sprintf("was replaced %d times while it was being read", maxTries),
 		Fix:     "find out what keeps writing it; it is read again at the next change",
 	}}}
@@ -109,6 +114,10 @@ func (m *material) digest() (sum [sha256.Size]byte) {
 	}
 	for _, f := range m.faults {
 		add([]byte(f.Code + f.Error()))
+	}
+	for _, o := range m.oddities {
+		add([]byte(o.file))
+		add([]byte(o.text))
 	}
 	h.Sum(sum[:0])
 	return sum
@@ -159,49 +168,6 @@ func (r *reading) pair(f Files) {
 		r.keyApart = true
 		r.key = r.file(key)
 	}
-}
-
-// directory reads the CA files of a directory. [Files.CA] has the rules that
-// go by name; the rules that go by content are the parser's.
-func (r *reading) directory(path string) {
-	names, err := r.place(path).list()
-	if err != nil {
-		r.fault(r.explain(path, err))
-		return
-	}
-	found := false
-	for _, name := range names {
-		if !looksLikeCA(name, names) {
-			continue
-		}
-		file := filepath.Join(path, name)
-		if info, err := r.place(file).stat(); err == nil && info.IsDir() {
-			continue
-		}
-		found = true
-		if s := r.file(file); s != nil {
-			s.listed = true
-			r.ca = append(r.ca, *s)
-		}
-	}
-	if !found {
-		r.fault(&Fault{Code: CodeCAEmpty, File: path,
-			Problem: "holds no CA file" + holding(names),
-			Fix:     "put CA certificates into it under names that end in .crt, .pem or .cer, or name the file itself"})
-	}
-}
-
-// looksLikeCA reports whether the name of a file in a CA directory, among the
-// names of its neighbours, is one of a list of CAs.
-func looksLikeCA(name string, names []string) bool {
-	extension := filepath.Ext(name)
-	switch {
-	case strings.HasPrefix(name, "."), name == "tls.crt":
-		return false
-	case slices.Contains(names, strings.TrimSuffix(name, extension)+".key"):
-		return false
-	}
-	return strings.HasPrefix(name, "ca-bundle") || slices.Contains([]string{".crt", ".pem", ".cer"}, extension)
 }
 
 // file reads one file, or notes why it cannot.
@@ -259,26 +225,4 @@ func denied(info fs.FileInfo, uid int) string {
 		text += fmt.Sprintf(", its owner %d, its group %d", owner.Uid, owner.Gid)
 	}
 	return text
-}
-
-// neighbours says what lies where path is missing.
-func (r *reading) neighbours(path string) string {
-	names, err := r.place(filepath.Dir(path)).list()
-	if err != nil {
-		return ""
-	}
-	return holding(names)
-}
-
-// holding lists a few names of a directory.
-func holding(names []string) string {
-	names = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return strings.HasPrefix(n, ".") })
-	const shown = 5
-	if len(names) == 0 {
-		return " (the directory is empty)"
-	}
-	if more := len(names) - shown; more > 0 {
-		names = append(names[:shown:shown], fmt.Sprintf("and %d more", more))
-	}
-	return fmt.Sprintf(" (the directory holds %s)", shorten(strings.Join(names, ", ")))
 }

@@ -76,6 +76,42 @@ func TestVolumeMayHoldDirectories(t *testing.T) {
 	}
 }
 
+// besideAVolume mounts a ConfigMap, and below it a directory with f in it that is
+// not of the ConfigMap: an emptyDir, or a CSI volume.
+func besideAVolume(t *testing.T, f folder) (dir string) {
+	t.Helper()
+	m := mount(t, folder{"sidegate.yaml": []byte("ingress: []\n")})
+	dir = filepath.Join(m.Dir, "tls")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	f.write(t, dir)
+	return dir
+}
+
+func TestDirectoryBelowAVolumeIsNoneOfIt(t *testing.T) {
+	ca := root(t, "Root")
+	leaf := issue(t, ca, "gate")
+	dir := besideAVolume(t, pair(leaf).with("ca.crt", ca.PEM()))
+	in := func(name string) string { return filepath.Join(dir, name) }
+	for name, files := range map[string]certs.Files{
+		"directories": {Certificate: dir, CA: []string{dir}},
+		"files":       {Certificate: in("tls.crt"), Key: in("tls.key"), CA: []string{in("ca.crt")}},
+	} {
+		store, err := certs.Open(files, certs.Options{})
+		if err != nil {
+			t.Errorf("%s: %s", name, texts(err))
+		} else if !serves(store, leaf)() || len(store.Current().Anchors) != 1 {
+			t.Errorf("%s: %+v", name, store.Current())
+		}
+	}
+	_, err := certs.Open(certs.Files{CA: []string{in("gone.crt"), filepath.Join(filepath.Dir(dir), "gone.crt")}}, certs.Options{})
+	want := []string{"missing tls/gone.crt", "missing gone.crt"}
+	if diff := cmp.Diff(want, codes(t, err, filepath.Dir(dir))); diff != "" {
+		t.Errorf("faults (-want +got):\n%s", diff)
+	}
+}
+
 func TestPathMayBeALinkOrRelative(t *testing.T) {
 	m := mount(t, pair(issue(t, root(t, "Root"), "gate")))
 	elsewhere := t.TempDir()

@@ -2,6 +2,7 @@ package certs
 
 import (
 	"crypto/sha256"
+	"fmt"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -18,11 +19,17 @@ func fields(prefix string, b *Bundle) []any {
 	return append(f, prefix+"Subject", shownSubject(leaf), prefix+"Serial", shownSerial(leaf), prefix+"NotAfter", shownTime(leaf.NotAfter))
 }
 
-// lines writes every Fault of err out, with its mending.
+// lines writes the Faults of err out, each with its mending, as far as one log
+// line can hold them.
 func lines(err error) []string {
+	const most = 20
+	faults := Faults(err)
 	var all []string
-	for _, f := range Faults(err) {
+	for _, f := range faults[:min(most, len(faults))] {
 		all = append(all, f.Code+": "+f.Error()+"; to mend it: "+f.Fix)
+	}
+	if more := len(faults) - most; more > 0 {
+		all = append(all, fmt.Sprintf("and %d more", more))
 	}
 	return all
 }

@@ -164,7 +164,7 @@ func rightOrder(leaf *x509.Certificate, chain []*x509.Certificate) string {
 		}
 		names, at = append(names, shownSubject(next)), next
 	}
-	return strings.Join(names, ", ")
+	return shorten(strings.Join(names, ", "))
 }
 
 // issuerIn returns the certificate of chain that has the name of c's issuer.

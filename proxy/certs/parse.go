@@ -28,15 +28,15 @@ func parse(m material, usage Usage, now time.Time, before *Bundle) (*Bundle, err
 	if before != nil {
 		p.out.Generation = before.Generation + 1
 	}
+	for _, o := range m.oddities {
+		p.warn(o.file, "%s", o.text)
+	}
 	p.anchors()
 	p.pair()
 	if len(p.faults) > 0 {
 		return nil, join(p.faults)
 	}
-	p.out.roots = x509.NewCertPool()
-	for _, c := range p.out.Anchors {
-		p.out.roots.AddCert(c)
-	}
+	p.out.roots, p.out.remembered = poolOf(p.out.Anchors), &memory{}
 	p.out.Trust = trust(p.out.Anchors, usage)
 	return p.out, nil
 }
@@ -66,8 +66,16 @@ func trust(anchors []*x509.Certificate, usage Usage) [sha256.Size]byte {
 
 func (p *parser) fault(f *Fault) { p.faults = append(p.faults, f) }
 
+// maxWarnings bounds what is logged of one Bundle.
+const maxWarnings = 50
+
 func (p *parser) warn(file, format string, a ...any) {
-	p.out.Warnings = append(p.out.Warnings, file+": "+fmt.Sprintf(format, a...))
+	switch n := len(p.out.Warnings); {
+	case n < maxWarnings:
+		p.out.Warnings = append(p.out.Warnings, file+": "+fmt.Sprintf(format, a...))
+	case n == maxWarnings:
+		p.out.Warnings = append(p.out.Warnings, "there is more that is odd than these lines tell")
+	}
 }
 
 func (p *parser) item(file, role string, c *x509.Certificate) {

@@ -30,7 +30,7 @@ var (
 type content struct {
 	certs []*x509.Certificate
 	keys  []*pem.Block
-	other []string // types of blocks of any other kind
+	other []string // labels of blocks of any other kind; anotherKind where it is not known
 }
 
 // blocks returns every PEM block of s. [pem.Decode] steps over whatever it
@@ -109,23 +109,39 @@ func (s *source) content() (content, *Fault) {
 		case strings.HasSuffix(b.Type, "PARAMETERS"):
 			// openssl ecparam -genkey writes the curve before the key.
 		default:
-			c.other = append(c.other, b.Type)
+			c.other = append(c.other, knownLabel(b.Type))
 		}
 	}
 	return c, nil
 }
 
+// anotherKind stands for the label of a block that is not quoted.
+const anotherKind = "another kind"
+
+// knownLabel returns label if it may be quoted. A damaged file can have anything
+// between BEGIN and the dashes, even a line of the key.
+func knownLabel(label string) string {
+	known := []string{blockCRL, "CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST", "TRUSTED CERTIFICATE", "X509 CERTIFICATE",
+		"ATTRIBUTE CERTIFICATE", "PKCS7", "PKCS #7 SIGNED DATA", "CMS", "PUBLIC KEY", "RSA PUBLIC KEY"}
+	if slices.Contains(known, label) {
+		return label
+	}
+	return anotherKind
+}
+
 func (s *source) badCertificate(n int, err error) *Fault {
 	return &Fault{Code: CodeBadCertificate, File: s.file, Err: err,
-		Problem: fmt.Sprintf("certificate %d of the file cannot be decoded: %v", n, err),
+		Problem: fmt.Sprintf("certificate %d of the file cannot be decoded: %s", n, shorten(err.Error())),
 		Fix:     "get the certificate again from its issuer; openssl x509 -text shows what it holds"}
 }
 
 // wrongBlock explains a block that has no business in s.
 func (s *source) wrongBlock(kind string) *Fault {
-	f := &Fault{Code: CodeWrongPEM, File: s.file, Problem: fmt.Sprintf("holds a PEM block of type %q", shorten(kind)),
+	f := &Fault{Code: CodeWrongPEM, File: s.file, Problem: fmt.Sprintf("holds a PEM block of type %q", kind),
 		Fix: "replace it by the certificate: a block of type CERTIFICATE"}
 	switch {
+	case kind == anotherKind:
+		f.Problem = "holds a PEM block of another kind"
 	case strings.HasSuffix(kind, "CERTIFICATE REQUEST"):
 		f.Problem = "holds a certificate signing request, not a certificate"
 		f.Fix = "send the request to the CA and put here what comes back"
@@ -133,7 +149,7 @@ func (s *source) wrongBlock(kind string) *Fault {
 		f.Problem = "holds a public key alone"
 	case kind == "TRUSTED CERTIFICATE":
 		f.Fix = "convert it, with: openssl x509 -in FILE -out FILE.new"
-	case kind == "PKCS7" || kind == "CMS":
+	case kind == "PKCS7" || kind == "PKCS #7 SIGNED DATA" || kind == "CMS":
 		f.Fix = "convert it, with: openssl pkcs7 -print_certs -in FILE -out FILE.new"
 	}
 	return f

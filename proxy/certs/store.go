@@ -52,8 +52,9 @@ type Status struct {
 }
 
 // Open reads the files once and returns a Store serving what it found. The
-// Store does not notice changes until [Store.Run] is called. What cannot be
-// used is an error that joins every [*Fault].
+// Store does not notice changes until [Store.Run] is called, and logs nothing:
+// whoever only tries files may drop it again. What cannot be used is an error
+// that joins every [*Fault].
 func Open(files Files, o Options) (*Store, error) {
 	s := &Store{files: files, options: o, open: fsnotify.NewWatcher}
 	m := files.read()
@@ -63,8 +64,6 @@ func Open(files Files, o Options) (*Store, error) {
 	}
 	s.serving = m.sum
 	s.current.Store(b)
-	s.oddities(b)
-	s.expiry.look(o.Log, b, b.Loaded)
 	return s, nil
 }
 
@@ -97,10 +96,12 @@ func OpenWait(ctx context.Context, files Files, o Options, wait time.Duration) (
 // does not allocate.
 func (s *Store) Current() *Bundle { return s.current.Load() }
 
-// Run follows the files until ctx is done and then returns nil. What cannot be
-// used is logged once and counted, and the Bundle in use stays in use. Run must
-// be called at most once.
+// Run follows the files until ctx is done and then returns nil. It logs the
+// Warnings of the Bundle in use, and those of each that replaces it. What cannot
+// be used is logged once and counted, and the Bundle in use stays in use. Run
+// must be called at most once.
 func (s *Store) Run(ctx context.Context) error {
+	s.oddities(s.Current())
 	w := &watch{paths: s.files.paths(), interval: s.options.Interval, polling: s.polling, changed: s.reload, open: s.open}
 	return w.run(ctx)
 }

@@ -196,6 +196,32 @@ func looks(t *testing.T) {
 	}
 }
 
+// Whoever tries a configuration opens its files, and may have to drop them.
+func TestOddThingsAreLoggedWhenABundleIsInUse(t *testing.T) {
+	ca := root(t, "Root")
+	m := mount(t, folder{"ca.crt": join(ca.PEM(), issue(t, ca, "leaf").PEM())})
+	var log journal
+	o := slowTick
+	o.Log = log.logger()
+	store, err := certs.Open(certs.Files{CA: []string{m.Dir}}, o)
+	if err != nil {
+		t.Fatal(texts(err))
+	}
+	if log.String() != "" {
+		t.Errorf("Open logs:\n%s", &log)
+	}
+	oddities := func(n int) func() bool {
+		return func() bool { return len(log.with("certificates have an oddity")) == n }
+	}
+	run(t, store)
+	eventually(t, "the oddity is logged", oddities(1))
+	remount(t, m, folder{"ca.crt": ca.PEM(), "own.crt": ca.PEM(), "own.key": ca.KeyPEM()})
+	eventually(t, "that of the new files is logged", oddities(2))
+	if line := log.with("own.crt"); len(line) != 1 || !strings.Contains(line[0], `"generation"=2`) {
+		t.Errorf("log:\n%s", &log)
+	}
+}
+
 func TestOpenWaitsForASecret(t *testing.T) {
 	leaf := issue(t, root(t, "Root"), "gate")
 	m := minica.Mount{Dir: filepath.Join(t.TempDir(), "not", "there", "yet")}

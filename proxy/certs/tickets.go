@@ -9,8 +9,7 @@ import (
 )
 
 // ticketDay is how long a secret makes new tickets. After it, the secret reads
-// tickets for as long again and is then forgotten, so a ticket lives two days
-// at most and a key stolen from memory opens no older session.
+// tickets for as long again, so a ticket lives two days at most.
 const ticketDay = 24 * time.Hour
 
 // TicketKeys derives session ticket keys. They come from random secrets of this
@@ -19,6 +18,11 @@ const ticketDay = 24 * time.Hour
 // on a client depends on: then a change of trust or policy makes every client
 // do a full handshake, cleanly, instead of resuming a session that the new
 // rules would refuse.
+//
+// Secrets are replaced by a call of Keys, not by a clock. Under traffic, what is
+// stolen from memory opens no session older than two days; a process without
+// new handshakes keeps its last secrets, and whoever was given keys keeps those,
+// until the next call.
 //
 // The zero TicketKeys is ready to use, by any number of goroutines. It must
 // not be copied after first use.

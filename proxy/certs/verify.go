@@ -6,9 +6,11 @@ import (
 )
 
 // Bounds of what a client may present. A real chain has two to four
-// certificates of 1 to 4 KiB; crypto/tls alone would take 256 KiB.
+// certificates of 1 to 4 KiB; crypto/tls alone would take 256 KiB. There is no
+// bound on keys beyond that of crypto/tls, which refuses RSA above 8192 bits:
+// the key of a stranger is never used (see path.go).
 const (
-	maxPresented      = 10
+	maxPresented      = 5
 	maxPresentedBytes = 64 << 10
 )
 
@@ -57,29 +59,28 @@ func (r *Refusal) Unwrap() error { return r.Err }
 // client certificate, is accepted like any other. To let in one particular
 // certificate, pin it in a rule.
 //
+// What a certificate without a way to an anchor costs is bounded by the keys of
+// the anchors, whatever comes with it: Verify runs before a peer has proved
+// anything.
+//
 // Verify says that a CA vouches for the certificate, not that the peer has its
 // key: that is proved by the TLS handshake. Names are the policy's matter.
 func (b *Bundle) Verify(presented []*x509.Certificate, now time.Time) (Verified, error) {
 	if refusal := bounded(presented); refusal != nil {
 		return Verified{}, refusal
 	}
-	// Roots must never be nil: that would mean the roots of the system.
-	roots := b.roots
-	if roots == nil {
-		roots = x509.NewCertPool()
+	s := b.sift(presented)
+	if !s.anchored() {
+		return Verified{}, b.nowhere(s, s.unproved(), now, x509.UnknownAuthorityError{Cert: s.leaf})
 	}
-	intermediates := x509.NewCertPool()
-	for _, c := range presented[1:] {
-		intermediates.AddCert(c)
-	}
-	chains, err := presented[0].Verify(x509.VerifyOptions{
-		Roots:         roots,
-		Intermediates: intermediates,
+	chains, err := s.leaf.Verify(x509.VerifyOptions{
+		Roots:         b.pool(),
+		Intermediates: poolOf(s.proved),
 		KeyUsages:     b.usage.wanted(),
 		CurrentTime:   now,
 	})
 	if err != nil {
-		return Verified{}, b.refuse(presented, now, err)
+		return Verified{}, b.refuse(s, now, err)
 	}
 	// A self-issued certificate of version 1 may be an anchor, but carries no
 	// word that it is more than a leaf, so it cannot present itself.
@@ -88,6 +89,23 @@ func (b *Bundle) Verify(presented []*x509.Certificate, now time.Time) (Verified,
 			"is itself listed as a CA without being one: trust its issuer, or pin it by certSHA256 in a rule")
 	}
 	return Verified{Chains: chains, Until: until(chains)}, nil
+}
+
+// pool returns the anchors. It is never nil: that would mean the roots of the
+// system.
+func (b *Bundle) pool() *x509.CertPool {
+	if b.roots == nil {
+		return x509.NewCertPool()
+	}
+	return b.roots
+}
+
+func poolOf(list []*x509.Certificate) *x509.CertPool {
+	pool := x509.NewCertPool()
+	for _, c := range list {
+		pool.AddCert(c)
+	}
+	return pool
 }
 
 // bounded refuses what is not worth the work of verifying.

@@ -1,6 +1,7 @@
 package certs
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -65,20 +66,35 @@ func (r *reading) place(path string) place {
 	return place{path: inside, vol: v}
 }
 
-// volumeOf returns the nearest directory at or above path that has a ..data
-// link, and where that points; link is empty if there is none.
+// volumeOf returns the nearest directory at or above path of whose volume path
+// is a part, and where its ..data link points; link is empty if there is none.
 func volumeOf(path string) (dir, link string) {
 	dir = filepath.Clean(path)
-	for {
-		if link, err := os.Readlink(filepath.Join(dir, dataLink)); err == nil {
+	for below := ""; ; {
+		if link, err := os.Readlink(filepath.Join(dir, dataLink)); err == nil && through(dir, below) {
 			return dir, link
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {
 			return "", ""
 		}
-		dir = parent
+		dir, below = parent, filepath.Base(dir)
 	}
+}
+
+// through reports whether name in dir, which has a ..data link, is of that
+// volume: a link through ..data, or ..data itself. Another volume may well be
+// mounted on a directory below a ConfigMap, and is none of its files. A name
+// that is not there yet would become one of them.
+func through(dir, name string) bool {
+	if name == "" || name == dataLink {
+		return true
+	}
+	to, err := os.Readlink(filepath.Join(dir, name))
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	return strings.HasPrefix(filepath.Clean(to), dataLink+string(filepath.Separator))
 }
 
 func (p place) stat() (fs.FileInfo, error) {

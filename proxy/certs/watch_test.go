@@ -106,6 +106,32 @@ func TestWatchFollowsALinkToAFileElsewhere(t *testing.T) {
 	})
 }
 
+func TestWatchFollowsADirectoryBelowAVolume(t *testing.T) {
+	ca := root(t, "Root")
+	dir := besideAVolume(t, pair(issue(t, ca, "gate")))
+	for name, files := range map[string]certs.Files{
+		"a directory": {Certificate: dir},
+		"files":       {Certificate: filepath.Join(dir, "tls.crt"), Key: filepath.Join(dir, "tls.key")},
+	} {
+		store := running(t, files, slowTick)
+		next := issue(t, ca, "gate")
+		replace(t, dir, "tls.key", pair(next))
+		replace(t, dir, "tls.crt", pair(next))
+		if took := eventually(t, "the new certificate is served", serves(store, next)); took > promptly {
+			t.Errorf("%s: in use only after %s", name, took)
+		}
+	}
+}
+
+// A kubelet links a new key of a Secret only after it has swapped ..data.
+func TestWatchFollowsAFileThatIsNotInTheVolumeYet(t *testing.T) {
+	ca := root(t, "Root")
+	m := mount(t, folder{"other": nil})
+	w := watching(t, fsnotify.NewWatcher, time.Hour, filepath.Join(m.Dir, "ca.crt"))
+	eventually(t, "the first call", func() bool { return w.calls.Load() == 1 })
+	w.notices(t, "the file", func() { remount(t, m, folder{"ca.crt": ca.PEM()}) })
+}
+
 func TestNoiseInTheParentIsNotAChange(t *testing.T) {
 	base := t.TempDir()
 	m := minica.Mount{Dir: filepath.Join(base, "mount")}
