@@ -75,6 +75,14 @@ func (h lineHandler) WithGroup(name string) slog.Handler {
 	return lineHandler{h.journal, h.json.WithGroup(name), h.text.WithGroup(name)}
 }
 
+// adoptStandardLog makes what libraries write to the standard logger lines of
+// log, at debug level: net/http's client tells there of applications that
+// misbehave, in bytes of theirs.
+func adoptStandardLog(log logr.Logger) {
+	slog.SetDefault(slog.New(logr.ToSlogHandler(log)))
+	slog.SetLogLoggerLevel(slog.LevelDebug)
+}
+
 // logWarnings logs what is allowed and yet unlikely to be meant.
 func logWarnings(log logr.Logger, cfg *config.Config) {
 	for _, w := range cfg.Warnings() {

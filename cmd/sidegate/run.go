@@ -57,6 +57,7 @@ func run(ctx context.Context, args []string, std streams) error {
 	}
 	lines := newJournal(std.err, cfg.Log)
 	log := lines.Logger()
+	adoptStandardLog(log)
 	log.Info("starting", "version", buildVersion(), "goVersion", runtime.Version(), "file", file)
 	if w := goWarning(runtime.Version()); w != "" {
 		log.Info("this binary is not safe", "warning", w)
