@@ -1,5 +1,4 @@
-# Nothing but Go and make is needed for `make test`. A Go of another version
-# fetches this one by itself: older ones are not safe for Sidegate (SECURITY.md).
+# A Go of another version fetches this one: older ones are not safe (SECURITY.md).
 export GOTOOLCHAIN := go1.26.11
 
 GOLANGCI_LINT := bin/tools/golangci-lint-v2.15.0
@@ -51,6 +50,7 @@ fuzz: ## Fuzz every target for FUZZTIME (30s)
 	  for f in $$(go test -list '^Fuzz' $$dir | grep '^Fuzz'); do \
 	    go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$dir || exit 1; done; done
 
+bin/app: ; go build -o $@ ./hack/app
 clean: ## Remove bin/
 	rm -rf bin
 

@@ -76,6 +76,17 @@ func TestCurlIsThePartner(t *testing.T) {
 			g.logged(t, test.reason, test.status)
 		})
 	}
+	t.Run("a curl that does not trust the server", func(t *testing.T) {
+		curl := exec.CommandContext(t.Context(), "curl", "-sS", g.url, "--cert", "partner.crt", "--key", "partner.key")
+		curl.Dir = g.dir
+		if out, err := curl.CombinedOutput(); err == nil {
+			t.Errorf("curl trusted an unknown CA: %s", out)
+		}
+		g.logged(t, "client-alert", 0)
+		if !strings.Contains(g.log(), "unknown certificate authority") {
+			t.Errorf("the log does not say what the client said:\n%s", g.log())
+		}
+	})
 	if !strings.Contains(g.log(), `"allow":"subject: 'CN=partner.example,O=Other,C=BE'"`) {
 		t.Error("the log has no line to paste for the refused Subject")
 	}

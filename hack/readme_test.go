@@ -30,7 +30,7 @@ func TestReadmeDoesWhatItSays(t *testing.T) {
 	ports := otherPorts(t)
 	var script, want strings.Builder
 	fmt.Fprintf(&script, "set -m; trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\nexport PATH=%q:$PATH\n", bin)
-	for _, b := range blocks[1:] { // the first builds what is built above
+	for _, b := range blocks[1:] { // the first builds with make what is built above
 		if b.language == "text" {
 			want.WriteString(b.text)
 			continue

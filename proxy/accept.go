@@ -32,8 +32,19 @@ type conn struct {
 	sni      string // as sent, unchecked
 	gen      *generation
 	verified certs.Verified
+	shaken   atomic.Bool // the handshake is over, well or not
+	alerts   alertWatch
 
 	verdict atomic.Pointer[verdict]
+}
+
+// Read reads along while the handshake lasts.
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if !c.shaken.Load() {
+		c.alerts.read(p[:n])
+	}
+	return n, err
 }
 
 // Write bounds each write: a client that stops reading does not hold its
@@ -182,7 +193,9 @@ func (c *conn) shake(timeout time.Duration) {
 		GetConfigForClient: c.configFor,
 		MinVersion:         tls.VersionTLS12,
 	})
-	if err := c.tls.HandshakeContext(ctx); err != nil {
+	err := c.tls.HandshakeContext(ctx)
+	c.shaken.Store(true)
+	if err != nil {
 		c.refuse(err)
 		return
 	}

@@ -170,9 +170,12 @@ func handshakeReason(c *conn, err error) (why reason, detail string, quiet bool)
 		return reasonNotTLS, "what the client sent is not TLS", false
 	}
 	op, _ := errors.AsType[*net.OpError](err)
+	alert, plain := c.alerts.alert()
 	switch {
 	case op != nil && op.Op == "remote error":
 		return reasonClientAlert, "the client refused our certificate or parameters: " + err.Error(), false
+	case plain:
+		return reasonClientAlert, "the client refused our certificate or parameters, in an alert that is not encrypted: " + alert.Error(), false
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return reasonTimeout, "the handshake was not done within limits.handshakeTimeout", !c.hello
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed):
