@@ -60,6 +60,8 @@ type bodyState struct {
 	bytes   atomic.Int64 // read so far
 	reading sync.Mutex   // held during a read
 	err     error        // how it ended, if badly; guarded by reading
+	eof     atomic.Bool  // it was read to its end
+	left    bool         // nobody may read any more; guarded by reading
 }
 
 // failed returns how the body ended if it ended badly. net/http cancels the
@@ -96,10 +98,14 @@ func (b *guardedBody) Read(p []byte) (int, error) {
 	state := &b.x.body
 	state.reading.Lock()
 	defer state.reading.Unlock()
+	if state.left {
+		return 0, http.ErrBodyReadAfterClose
+	}
 	b.x.deadlines.read(b.x.in.now().Add(b.x.gen.limits.BodyIdleTimeout))
 	n, err := b.ReadCloser.Read(p)
 	state.bytes.Add(int64(n))
 	if err == io.EOF {
+		state.eof.Store(true)
 		b.x.deadlines.read(time.Time{})
 		return n, err
 	}
@@ -134,3 +140,19 @@ func (x *exchange) boundUnread() {
 
 // lingerTimeout is how long a connection that is being closed is read from.
 const lingerTimeout = time.Second
+
+// leaveBody ends the reading of a body before net/http takes it back. It would
+// break off a read in flight with the context of the whole connection, take back
+// its deadline, and wait for the rest for ever.
+func (x *exchange) leaveBody() {
+	if x.deadlines.http2 || x.body.eof.Load() {
+		return
+	}
+	x.deadlines.read(x.in.now().Add(lingerTimeout))
+	x.body.reading.Lock()
+	defer x.body.reading.Unlock()
+	x.body.left = true
+	if x.body.eof.Load() {
+		x.deadlines.read(time.Time{})
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -94,9 +95,18 @@ func clientOf(cert *x509.Certificate) (*policy.Client, error) {
 	if err != nil {
 		return c, err
 	}
-	c.Issuer, err = subject.FromDER(cert.RawIssuer)
-	return c, err
+	if c.Issuer, err = subject.FromDER(cert.RawIssuer); err != nil {
+		return c, err
+	}
+	if n := len(c.Subject.String()) + len(c.Issuer.String()); n > maxNames {
+		return c, fmt.Errorf("the Subject and the Issuer have %d bytes, more than the %d that applications can be expected to take in headers", n, maxNames)
+	}
+	return c, nil
 }
+
+// maxNames bounds what a certificate can put into headers and the log, in bytes
+// of the canonical form. Real names have 50 to 300.
+const maxNames = 4096
 
 // serialOf returns the serial number in lower-case hex, an even number of
 // digits, as OpenSSL prints it but for the case.

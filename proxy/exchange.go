@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 )
 
@@ -102,6 +103,11 @@ func (x *exchange) WriteHeader(status int) {
 	}
 	if status >= 200 && x.status == 0 {
 		x.status = status
+		if _, ok := x.r.Body.(*guardedBody); ok && !x.deadlines.http2 && !x.body.eof.Load() {
+			// An early answer: net/http would first wait for the rest of the
+			// body, unless the connection ends.
+			x.closing = true
+		}
 		if x.closing {
 			x.Header().Set("Connection", "close")
 		}
@@ -167,9 +173,9 @@ func (h *hijacked) Read(p []byte) (int, error) {
 
 // clientIP returns the address of the client without its port.
 func (x *exchange) clientIP() string {
-	host, _, err := net.SplitHostPort(x.r.RemoteAddr)
+	addr, err := netip.ParseAddrPort(x.r.RemoteAddr)
 	if err != nil {
-		return "unknown" // RFC 7239 §6.2
+		return "unknown" // RFC 7239 §6.2; by the PROXY protocol it may be the path of a socket
 	}
-	return host
+	return addr.Addr().WithZone("").Unmap().String()
 }

@@ -160,10 +160,7 @@ func TestBodyOfAHEADResponseIsNobodyElsesResponse(t *testing.T) {
 
 func TestEarlyAnswerDoesNotWaitForTheBody(t *testing.T) {
 	for _, h2 := range []bool{false, true} {
-		g := openGate(t, withLimits(proxy.Limits{BodyIdleTimeout: 15 * time.Second}), rawApp(func(c net.Conn, in *bufio.Reader, _ string) {
-			_, _ = io.WriteString(c, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
-			_, _ = io.Copy(io.Discard, in)
-		}))
+		g := openGate(t, withLimits(proxy.Limits{BodyIdleTimeout: 15 * time.Second}), earlyApp())
 		body, feed := io.Pipe() // one byte, and then the client waits for an answer
 		go func() { _, _ = feed.Write([]byte("x")) }()
 		start := time.Now()
@@ -276,5 +273,72 @@ func TestOverridesAreRemovedWhereRulesLookAtTheRequest(t *testing.T) {
 		if got := strings.Count(body, forged); got != want {
 			t.Errorf("rules look at the request: %v; %d of the headers reached the application, want %d: %s", binds, got, want, body)
 		}
+	}
+}
+
+// earlyApp answers with 401 before it has read a body, and then reads it.
+func earlyApp() option {
+	return rawApp(func(c net.Conn, in *bufio.Reader, _ string) {
+		_, _ = io.WriteString(c, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
+		_, _ = io.Copy(io.Discard, in)
+	})
+}
+
+func TestEarlyAnswerLeavesNoConnectionBehind(t *testing.T) {
+	const moment = 200 * time.Millisecond
+	g := openGate(t, withLimits(proxy.Limits{BodyIdleTimeout: moment, IdleTimeout: moment, HeaderTimeout: moment}), earlyApp())
+	for range 20 {
+		c := g.dial(g.partner, nil)
+		defer c.Close()
+		_, _ = io.WriteString(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nx")
+	}
+	eventually(t, "the end of the connections", func() bool { return g.in.Connections() == 0 },
+		func() string { return fmt.Sprint(g.in.Connections(), " are open") })
+}
+
+func TestEarlyAnswerSaysWhetherTheConnectionGoesOn(t *testing.T) {
+	g := openGate(t, earlyApp())
+	for range 10 {
+		c := g.dial(g.partner, nil)
+		in := bufio.NewReader(c)
+		_, _ = io.WriteString(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n")
+		var sending sync.WaitGroup
+		sending.Go(func() {
+			tick := time.NewTicker(10 * time.Millisecond) // the answer comes in the middle of the body
+			defer tick.Stop()
+			for range 10 {
+				<-tick.C
+				_, _ = io.WriteString(c, strings.Repeat("x", 10000))
+			}
+		})
+		res, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		sending.Wait()
+		if !res.Close {
+			_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+			if _, err := http.ReadResponse(in, nil); err != nil {
+				t.Errorf("a connection that was kept lost the next request: %v", err)
+			}
+		}
+		c.Close()
+	}
+}
+
+func TestExpectedBodyDoesNotDelayAnEarlyAnswer(t *testing.T) {
+	g := openGate(t, withLimits(proxy.Limits{BodyIdleTimeout: 15 * time.Second}), earlyApp())
+	c := g.dial(g.partner, nil)
+	defer c.Close()
+	start := time.Now()
+	_, _ = io.WriteString(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n")
+	in := bufio.NewReader(c)
+	if head := readHead(in); !strings.HasPrefix(head, "HTTP/1.1 100 ") {
+		t.Fatalf("first answer %q", head)
+	}
+	_, _ = io.WriteString(c, "0123456789")
+	if head := readHead(in); !strings.HasPrefix(head, "HTTP/1.1 401 ") || time.Since(start) > 8*time.Second {
+		t.Errorf("answer %q after %v", head, time.Since(start))
 	}
 }

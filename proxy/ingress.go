@@ -166,9 +166,7 @@ func (x *exchange) pass() {
 	}
 	if x.r.Body != nil && x.r.Body != http.NoBody {
 		x.r.Body = x.guardBody(x.r.Body)
-		// Else net/http would wait for the rest of the body before it begins to
-		// write an answer that the application gives early.
-		_ = x.deadlines.rc.EnableFullDuplex()
+		defer x.leaveBody()
 	}
 	x.in.forward.ServeHTTP(x, x.r.WithContext(withExchange(x.r.Context(), x)))
 }
@@ -189,9 +187,11 @@ func rewrite(p *httputil.ProxyRequest) {
 	u.Scheme, u.Host, u.User = x.gen.upstream.scheme, x.gen.upstream.host, nil
 	p.Out.URL = &u
 	p.Out.Host = p.In.Host
+	delete(h, "Expect") // answered here: net/http asks for the body when it is first read
 	p.Out.Trailer = nil
 	// An application that wrongly answers HEAD with a body would leave it on the
-	// connection, where it is the next client's response.
+	// connection, where it is the next client's response. That it does so with a
+	// 204 or 304 cannot be known beforehand.
 	p.Out.Close = p.Out.Method == http.MethodHead && x.gen.upstream.url.Scheme != "h2c"
 }
 

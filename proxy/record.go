@@ -84,7 +84,7 @@ func (in *Ingress) record(x *exchange) {
 	}
 	refusal := Refusal{Time: x.start, Remote: x.r.RemoteAddr, Status: status, Reason: string(why), Detail: bounded(x.fault.detail)}
 	if c := x.verdict.client; c != nil {
-		refusal.Subject = c.Subject.String()
+		refusal.Subject = bounded(c.Subject.String())
 	}
 	if why == reason(policy.SubjectNotAllowed) && refusal.Subject != "" {
 		refusal.Allow = toPaste(x.verdict.client.Subject)
@@ -98,7 +98,7 @@ func (in *Ingress) record(x *exchange) {
 func identityFields(v *verdict) []any {
 	if v.client != nil {
 		c := v.client
-		return []any{"subject", c.Subject.String(), "issuer", c.Issuer.String(),
+		return []any{"subject", bounded(c.Subject.String()), "issuer", bounded(c.Issuer.String()),
 			"serial", c.Serial, "fingerprint", hex.EncodeToString(c.Fingerprint[:])}
 	}
 	if v.refusal != nil {
@@ -209,8 +209,8 @@ func (in *Ingress) logTooMany(limit int) {
 
 // bounded cuts what a client made long; the log's encoder escapes the rest.
 func bounded(s string) string {
-	if len(s) > 512 {
-		return s[:512] + "…"
+	if len(s) > 1024 {
+		return s[:1024] + "…"
 	}
 	return s
 }

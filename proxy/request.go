@@ -74,7 +74,9 @@ func checkTarget(r *http.Request) *fault {
 			return &fault{http.StatusBadRequest, reasonMalformed, "the request target has a byte that must be percent-encoded: " + quote(r.RequestURI)}
 		}
 	}
-	if r.URL.Opaque != "" || r.URL.Path != "" && r.URL.Path[0] != '/' {
+	relative := r.URL.Path != "" && r.URL.Path[0] != '/'
+	absoluteH2 := r.ProtoMajor == 2 && !strings.HasPrefix(r.RequestURI, "/") // RFC 9113 §8.3.1
+	if r.URL.Opaque != "" || relative || absoluteH2 || strings.Contains(r.RequestURI, "#") {
 		return &fault{http.StatusBadRequest, reasonMalformed, "the request target is not a path: " + quote(r.RequestURI)}
 	}
 	return nil

@@ -116,6 +116,8 @@ func TestMalformedHTTP2RequestsNeverReachTheApplication(t *testing.T) {
 		{"CONNECT", [][2]string{{":method", "CONNECT"}, {":authority", "a.example:443"}}, "GET /smuggled HTTP/1.1\r\n\r\n", "405"},
 		{"a method with a blank", base("GET /smuggled HTTP/1.1", "/"), "", "400"},
 		{"a target with a blank", base("GET", "/? HTTP/1.1"), "", "400"},
+		{"an absolute target", base("GET", "http://evil.example/"), "", "400"},
+		{"a fragment", base("GET", "/x#y"), "", "400"},
 		{"two Content-Lengths", base("POST", "/", [2]string{"content-length", "4"}, [2]string{"content-length", "5"}), "body", "400"},
 		{"a Content-Length that is no number", base("POST", "/", [2]string{"content-length", "4x"}), "body", "400|reset"},
 		{"a signed Content-Length", base("POST", "/", [2]string{"content-length", "+4"}), "body", "400|reset"},
