@@ -1,3 +1,4 @@
+# syntax=docker/dockerfile:1
 # Older versions of Go are not safe for Sidegate: see SECURITY.md.
 ARG GO_VERSION=1.26.11
 

@@ -70,7 +70,7 @@ func TestADemoWithoutARoomFails(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir()+"/missing")
 	var stderr bytes.Buffer
 	code := execute(t.Context(), []string{"demo"}, streams{out: writerFunc(discard), err: &stderr})
-	if code != 1 || !strings.Contains(stderr.String(), "demo: create a directory") {
+	if code != 1 || !strings.Contains(stderr.String(), "demo: create a directory") || !strings.HasSuffix(stderr.String(), "; mount a writable /tmp, or set TMPDIR\n") {
 		t.Errorf("exit code %d, %q", code, stderr.String())
 	}
 }

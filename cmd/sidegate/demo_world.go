@@ -59,7 +59,7 @@ type stage struct {
 func (s *stage) open(ctx context.Context) error {
 	var err error
 	if s.dir, err = os.MkdirTemp("", "sidegate-demo-"); err != nil {
-		return fmt.Errorf("create a directory for the demo: %w", err)
+		return fmt.Errorf("create a directory for the demo: %w; mount a writable /tmp, or set TMPDIR", err)
 	}
 	s.secret.Dir, s.trust.Dir, s.conf.Dir = filepath.Join(s.dir, "tls"), filepath.Join(s.dir, "ca"), filepath.Join(s.dir, "config")
 	for _, step := range []func(context.Context) error{s.certify, s.startApp, s.mountAll, s.startGate} {

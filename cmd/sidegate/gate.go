@@ -82,7 +82,19 @@ func certificateErrors(ingress string, err error) error {
 	}
 	var all []error
 	for _, f := range faults {
-		all = append(all, fmt.Errorf("ingress %q: %w; %s", ingress, f, f.Fix))
+		where := fmt.Sprintf("ingress %q: ", ingress)
+		if key, ok := keyOf[f.Field]; ok {
+			where += key + ": "
+		}
+		all = append(all, fmt.Errorf("%s%w; %s", where, f, f.Fix))
 	}
 	return misuse(errors.Join(all...))
+}
+
+// keyOf maps the fields of [certs.Files] to the keys of the configuration that
+// set them.
+var keyOf = map[string]string{
+	certs.FieldCertificate: "certificate",
+	certs.FieldKey:         "key",
+	certs.FieldCA:          "clientCA",
 }

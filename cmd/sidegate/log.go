@@ -86,6 +86,6 @@ func adoptStandardLog(log logr.Logger) {
 // logWarnings logs what is allowed and yet unlikely to be meant.
 func logWarnings(log logr.Logger, cfg *config.Config) {
 	for _, w := range cfg.Warnings() {
-		log.Info("the configuration has an oddity", "warning", w)
+		log.Info("configuration warning", "warning", w)
 	}
 }

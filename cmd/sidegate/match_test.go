@@ -128,9 +128,8 @@ func TestAnIngressThatIsGoneLetsNobodyInUntilItIsBack(t *testing.T) {
 			t.Errorf("step %d: told %v times that it is gone and back, want %v", i, got, step.told)
 		}
 		shown := s.snapshot().Ingress[1]
-		warned := strings.Contains(strings.Join(shown.Warnings, "\n"), "nobody is let in")
-		if gone := step.admits == ""; warned != gone || (len(shown.Rules) == 0) != gone {
-			t.Errorf("step %d: the status page warns of %q and shows the rules %v", i, shown.Warnings, shown.Rules)
+		if gone := step.admits == ""; shown.Withdrawn != gone || (len(shown.Rules) == 0) != gone {
+			t.Errorf("step %d: the status page has withdrawn %v and the rules %v", i, shown.Withdrawn, shown.Rules)
 		}
 	}
 }

@@ -36,6 +36,7 @@ func newPKI() *pki {
 	p.issue("partner", minica.Options{Subject: partnerDN, DNS: []string{"partner.example", "www.partner.example"}})
 	p.issue("other", minica.Options{Subject: otherDN})
 	p.issue("ambiguous", minica.Options{RawSubject: twoLines()})
+	p.issue("nameless", minica.Options{RawSubject: []byte{0x30, 0}, DNS: []string{"nameless.example"}})
 	return p
 }
 

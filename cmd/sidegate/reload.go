@@ -199,7 +199,7 @@ func (s *sidecar) refuse(sum [sha256.Size]byte, err error) {
 	}
 }
 
-// settle ends a fault: the file says again what is in use.
+// settle ends a fault: the file is back to what is in use.
 func (s *sidecar) settle() {
 	s.mu.Lock()
 	faulty := s.fault != nil
@@ -208,6 +208,6 @@ func (s *sidecar) settle() {
 	s.reload.refused = [sha256.Size]byte{}
 	s.configMetrics.Fault.Set(0)
 	if faulty {
-		s.log.Info("the configuration file says again what is in use", "file", s.options.ConfigFile)
+		s.log.Info("the configuration file is back to what is in use", "file", s.options.ConfigFile)
 	}
 }

@@ -77,6 +77,9 @@ func TestEachFaultOfTheConfigurationIsCountedOnce(t *testing.T) {
 			t.Errorf("after %.20q: reloads, failures, fault and lines are %v, want %v", step.yaml, got, want)
 		}
 	}
+	if n := w.log.count("the configuration file is back to what is in use"); n != 1 {
+		t.Errorf("%d lines that a fault has ended without a change, want 1", n)
+	}
 	if err := os.Remove(w.configFile()); err != nil {
 		t.Fatal(err)
 	}
@@ -214,15 +217,15 @@ func TestOddFilesAreToldWhenTheyAreTakenIntoUse(t *testing.T) {
 	for range 3 {
 		s.look(t.Context())
 	}
-	if n := w.log.count("certificates have an oddity"); n != 0 || s.snapshot().ConfigFault == nil {
+	if n := w.log.count("certificate warning"); n != 0 || s.snapshot().ConfigFault == nil {
 		t.Errorf("%d lines about files that are not in use; fault %v", n, s.snapshot().ConfigFault)
 	}
 	w.configure("ingress:\n" + odd + b + ports)
 	s.look(t.Context())
 	defer s.gates[0].stop()
-	w.log.wait(t, "certificates have an oddity", `"listener":"a"`)
-	if n := w.log.count("certificates have an oddity"); n != 1 {
-		t.Errorf("%d lines about one oddity", n)
+	w.log.wait(t, "certificate warning", `"listener":"a"`)
+	if n := w.log.count("certificate warning"); n != 1 {
+		t.Errorf("%d lines about one warning", n)
 	}
 }
 

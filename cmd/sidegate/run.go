@@ -17,7 +17,7 @@ const runHelp = `sidegate run - serve: mutual TLS in, the application behind
 
 Usage:
     sidegate run --config FILE
-    sidegate run --upstream URL --certificate DIR --client-ca PATH...
+    sidegate run --upstream URL --certificate PATH --client-ca PATH...
                  --allow-subject DN... [--listen ADDR] [FLAG...]
 
 The second form is the first without a file, for one listener and whole

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -106,7 +107,7 @@ func (s *sidecar) bind(ctx context.Context) error {
 		}
 		ln, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("listen for %s: %w", what, err))
+			errs = append(errs, fmt.Errorf("listen for %s: %w%s", what, err, mendListen(err)))
 			return nil
 		}
 		return ln
@@ -117,6 +118,14 @@ func (s *sidecar) bind(ctx context.Context) error {
 	s.health = listen("health", s.cfg.Health.Listen)
 	s.admin = listen("the status page", s.cfg.Admin.Listen)
 	return errors.Join(errs...)
+}
+
+// mendListen says how to mend err, of a listener, where that is known.
+func mendListen(err error) string {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return "; another process has it: stop it, or change `listen`"
+	}
+	return ""
 }
 
 func (s *sidecar) closeListeners() {

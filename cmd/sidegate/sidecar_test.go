@@ -219,7 +219,7 @@ func TestAllCertificateFaultsAreToldAtOnce(t *testing.T) {
 	if err == nil {
 		t.Fatal("a sidecar was made without a key")
 	}
-	for _, want := range []string{`ingress "a": ` + w.dir + "/tls/tls.key: does not exist", `ingress "b": ` + w.dir + "/ca: "} {
+	for _, want := range []string{`ingress "a": certificate: ` + w.dir + "/tls/tls.key: does not exist", `ingress "b": clientCA: ` + w.dir + "/ca: "} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the error does not say %q:\n%v", want, err)
 		}

@@ -17,12 +17,10 @@ func (g *gate) status() admin.Ingress {
 		Listen:      addrOf(g.ln),
 		Upstream:    g.cfg.Upstream.String(),
 		Connections: g.ingress.Connections(),
+		Withdrawn:   g.withdrawn,
 		Certs:       certificates,
 		Warnings:    append([]string(nil), certificates.Bundle.Warnings...),
 		Refusals:    g.ingress.Refusals(),
-	}
-	if g.withdrawn {
-		shown.Warnings = append(shown.Warnings, "it is not in the configuration any more: nobody is let in, and a restart closes its address")
 	}
 	for _, change := range g.bound.NeedsRestart(g.cfg) {
 		shown.Warnings = append(shown.Warnings, "needs a restart: "+change)

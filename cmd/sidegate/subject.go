@@ -32,8 +32,8 @@ that exists wins over a HOST:PORT of the same name.
 
 The first certificate of a file is that of its holder; those after it belong to
 CAs. A Subject that can be read in two ways is refused here, as it is when a
-client presents it. The exit code is 1 if any argument could not be read or any
-Subject was refused; the others are printed all the same.
+client presents it. The exit code is 1 if any argument could not be read, or any
+Subject is refused or not there; the others are printed all the same.
 `
 
 // printSubjects is the command subject.
@@ -101,6 +101,9 @@ type identity struct {
 // would be refused.
 func identify(c *x509.Certificate) (identity, error) {
 	holder, err := subject.FromDER(c.RawSubject)
+	if a, ok := errors.AsType[*subject.AmbiguousError](err); ok && a.Reason == subject.Empty {
+		return identity{}, errors.New("has no Subject; admit it by san, spkiSHA256 or certSHA256")
+	}
 	if err != nil {
 		return identity{}, fmt.Errorf("the Subject would be refused: %w", err)
 	}

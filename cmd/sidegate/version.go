@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	goversion "go/version"
+	"io"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -16,8 +17,9 @@ const versionHelp = `sidegate version - print the version of Sidegate and of Go
 Usage:
     sidegate version [-o text|json]
 
-A line that begins with "warning:" says that this binary was built with a Go
-that has known holes in what Sidegate relies on. The exit code stays 0.
+A line that begins with "warning:", or the field warning of the JSON, says that
+this binary was built with a Go that has known holes in what Sidegate relies on.
+The exit code stays 0.
 `
 
 // version is set when it is built: -ldflags '-X main.version=v1.2.3'.
@@ -46,20 +48,25 @@ func printVersion(_ context.Context, args []string, std streams) error {
 	if len(operands) > 0 {
 		return misuseOf("sidegate help version", fmt.Errorf("version takes no argument, but got %q", operands[0]))
 	}
-	warning := goWarning(runtime.Version())
-	switch *format {
+	return writeVersion(std.out, *format, runtime.Version())
+}
+
+func writeVersion(w io.Writer, format, goVersion string) error {
+	warning := goWarning(goVersion)
+	switch format {
 	case "text":
-		_, err = fmt.Fprintf(std.out, "sidegate %s (%s)\n", buildVersion(), runtime.Version())
+		text := fmt.Sprintf("sidegate %s (%s)\n", buildVersion(), goVersion)
 		if warning != "" {
-			_, err = fmt.Fprintf(std.out, "warning: %s\n", warning)
+			text += fmt.Sprintf("warning: %s\n", warning)
 		}
+		_, err := io.WriteString(w, text)
 		return err
 	case "json":
-		return json.NewEncoder(std.out).Encode(struct {
+		return json.NewEncoder(w).Encode(struct {
 			Version   string `json:"version"`
 			GoVersion string `json:"goVersion"`
 			Warning   string `json:"warning,omitempty"`
-		}{buildVersion(), runtime.Version(), warning})
+		}{buildVersion(), goVersion, warning})
 	}
 	return misuseOf("sidegate help version", errors.New("-o is neither text nor json"))
 }

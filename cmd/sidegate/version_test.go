@@ -1,6 +1,10 @@
 package main
 
-import "testing"
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
 
 func TestGoVersionsWithKnownHolesAreNamed(t *testing.T) {
 	for v, warned := range map[string]bool{
@@ -21,6 +25,20 @@ func TestGoVersionsWithKnownHolesAreNamed(t *testing.T) {
 	} {
 		if got := goWarning(v) != ""; got != warned {
 			t.Errorf("%s: warned %v, want %v: %s", v, got, warned, goWarning(v))
+		}
+	}
+}
+
+func TestAnUnsafeGoIsToldOfInEachFormat(t *testing.T) {
+	for format, want := range map[string]string{"text": "\nwarning: built with ", "json": `,"warning":"built with `} {
+		for v, warned := range map[string]bool{"go1.26.8": true, "go1.26.11": false} {
+			var out bytes.Buffer
+			if err := writeVersion(&out, format, v); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(out.String(), v) || strings.Contains(out.String(), want+v) != warned || strings.Contains(out.String(), "warning") != warned {
+				t.Errorf("%s as %s: %q", v, format, out.String())
+			}
 		}
 	}
 }

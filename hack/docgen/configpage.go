@@ -24,7 +24,8 @@ once, each with its line, its path and the way to mend it:
 sidegate.yaml:3: ingress[0].upstrem: the key is unknown; did you mean "upstream"?
 ` + "```" + `
 
-` + "`sidegate check --config FILE`" + ` tells the same before you deploy, and looks at the certificates too.
+` + "`sidegate run`" + ` checks the document and the certificates at the start, and exits with code 2
+and one line for each error.
 
 `
 

@@ -12,9 +12,9 @@ import (
 	"strings"
 )
 
-const metricsIntro = `# Metrics
+const metricsIntro = `<!-- Made from the source by hack/docgen: edit it there, then run "go run ./hack/docgen". -->
 
-Generated from the source by ` + "`go run ./hack/docgen`" + `; do not edit.
+# Metrics
 
 They are served as text on the health listener, ` + "`/metrics`" + ` on port 9901, beside those of the Go runtime and the
 process. Labels take their values from the configuration and from closed lists of words, so that no client can
@@ -37,6 +37,9 @@ Worth an alert:
 - alert: SidegateApplicationDown
   expr: rate(sidegate_requests_total{result=~"app-.*"}[5m]) > 0
 ` + "```" + `
+
+For certificates that live less than 45 days, choose less. A series with a
+` + "`reason`" + ` or a ` + "`result`" + ` exists once that has occurred.
 `
 
 // A metric is one row of the page.
@@ -44,6 +47,21 @@ type metric struct{ name, kind, help, labels string }
 
 // metricsPage makes docs/metrics.md from the calls that make the metrics.
 func metricsPage(root string) ([]byte, error) {
+	metrics, err := metricsOf(root)
+	if err != nil {
+		return nil, err
+	}
+	var page bytes.Buffer
+	page.WriteString(metricsIntro + "| metric | kind | labels | says |\n|---|---|---|---|\n")
+	for _, m := range metrics {
+		fmt.Fprintf(&page, "| `%s` | %s | %s | %s |\n", m.name, m.kind, m.labels, m.help)
+	}
+	page.WriteString(metricsOutro)
+	return page.Bytes(), nil
+}
+
+// metricsOf finds the metrics that the sidecar makes, by name. Tests make others.
+func metricsOf(root string) ([]metric, error) {
 	var metrics []metric
 	for _, pattern := range []string{"proxy/metrics*.go", "proxy/admin/*.go", "cmd/sidegate/*.go"} {
 		files, err := filepath.Glob(filepath.Join(root, pattern))
@@ -51,6 +69,9 @@ func metricsPage(root string) ([]byte, error) {
 			return nil, err
 		}
 		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
 			found, err := metricsIn(file)
 			if err != nil {
 				return nil, err
@@ -59,13 +80,7 @@ func metricsPage(root string) ([]byte, error) {
 		}
 	}
 	slices.SortFunc(metrics, func(a, b metric) int { return strings.Compare(a.name, b.name) })
-	var page bytes.Buffer
-	page.WriteString(metricsIntro + "| metric | kind | labels | says |\n|---|---|---|---|\n")
-	for _, m := range metrics {
-		fmt.Fprintf(&page, "| `%s` | %s | %s | %s |\n", m.name, m.kind, m.labels, m.help)
-	}
-	page.WriteString(metricsOutro)
-	return page.Bytes(), nil
+	return metrics, nil
 }
 
 // metricsIn finds the metrics that a file makes.

@@ -28,7 +28,7 @@ type Level string
 // The levels.
 const (
 	LevelOK      Level = "ok"
-	LevelWarning Level = "warning" // works, and will not for ever
+	LevelWarning Level = "warning" // works, but not in every way, or not for ever
 	LevelError   Level = "error"   // does not work, or is not what was meant
 )
 
@@ -56,6 +56,7 @@ type IngressReport struct {
 	Listen      string          `json:"listen"`
 	Upstream    string          `json:"upstream"`
 	Connections int             `json:"connections"`
+	Withdrawn   bool            `json:"withdrawn"`       // the configuration has it no longer: it lets nobody in
 	Generation  uint64          `json:"generation"`      // of the files in use, 1 for those read at start
 	Loaded      time.Time       `json:"loaded,omitzero"` // when these were read
 	Reloads     uint64          `json:"reloads"`         // changes taken into use
@@ -124,6 +125,7 @@ func ingressReport(in *Ingress, now time.Time) IngressReport {
 		Listen:      in.Listen,
 		Upstream:    in.Upstream,
 		Connections: in.Connections,
+		Withdrawn:   in.Withdrawn,
 		Reloads:     in.Certs.Reloads,
 		Failures:    in.Certs.Failures,
 		Polling:     in.Certs.Polling,

@@ -31,6 +31,7 @@ type Ingress struct {
 	Listen      string // address
 	Upstream    string // URL of the application
 	Connections int    // open now
+	Withdrawn   bool   // the configuration has it no longer: it lets nobody in
 	Certs       certs.Status
 	Warnings    []string // beside those of the Bundle, one sentence each
 	Rules       []Rule

@@ -15,10 +15,15 @@ func judge(s Snapshot, ins []IngressReport) Verdict {
 	}
 	notServed := false
 	for i := range ins {
+		if ins[i].Withdrawn { // that nobody passes is meant, or is all there is to mend
+			v.withdrawn(&ins[i])
+			continue
+		}
 		notServed = notServed || s.Ingress[i].Certs.Fault != nil
 		v.faults(ins[i].Name, s.Ingress[i].Certs)
 		v.served(&ins[i], s.Now)
 		v.anchors(&ins[i], s.Now)
+		v.application(&ins[i], s.Now)
 	}
 	if s.ConfigFault != nil {
 		v.add(Finding{Level: LevelError, Problem: "the configuration as it is now cannot be used:\n" + s.ConfigFault.Error(),
@@ -34,6 +39,12 @@ func (v *Verdict) add(f Finding) {
 	if f.Level == LevelError || v.Level == LevelOK {
 		v.Level = f.Level
 	}
+}
+
+// withdrawn tells of a listener that outlives its place in the configuration.
+func (v *Verdict) withdrawn(in *IngressReport) {
+	v.add(Finding{Level: LevelError, Ingress: in.Name, Problem: "lets nobody in: it is not in the configuration any more",
+		Fix: "put it back into the configuration, or restart the pod to close its address"})
 }
 
 // faults tells why what is mounted is not served.
@@ -133,10 +144,22 @@ func (v *Verdict) headline(s Snapshot, ins []IngressReport, notServed bool) stri
 		return "The changed configuration is not used, the one before it is. " + firstEnd(ins, "The certificate")
 	case len(ins) == 0:
 		return "Running. No ingress is configured."
+	case withdrawn(ins) != "":
+		return fmt.Sprintf("Lets nobody in: ingress %q is not in the configuration any more. ", withdrawn(ins)) + firstEnd(ins, "The certificate in use")
 	case v.Level == LevelError:
 		return "Clients cannot get in" + v.where(ins) + ". " + firstEnd(ins, "The certificate in use")
 	}
-	return "Serving. " + firstEnd(ins, "Certificate") + warned(ins)
+	return serving(ins, s.Now) + firstEnd(ins, "Certificate") + warned(ins)
+}
+
+// withdrawn returns the name of the first ingress that is withdrawn, or "".
+func withdrawn(ins []IngressReport) string {
+	for i := range ins {
+		if ins[i].Withdrawn {
+			return ins[i].Name
+		}
+	}
+	return ""
 }
 
 // where names the ingress of the first error, if there are several to choose from.

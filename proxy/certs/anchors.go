@@ -118,12 +118,22 @@ func (p *parser) caFiles() string {
 func (p *parser) noAnchor(leaves int) *Fault {
 	if leaves == 0 {
 		return &Fault{Code: CodeCAEmpty, File: p.caFiles(),
-			Problem: "no CA certificate is there: " + shorten(strings.Join(p.out.Warnings, "; ")),
+			Problem: "no CA certificate is there: " + p.warned(),
 			Fix:     "put the certificates of the CAs here whose clients are to be let in"}
 	}
 	return &Fault{Code: CodeCANotCA, File: p.caFiles(),
-		Problem: fmt.Sprintf("none of %d certificates is a CA that may be an anchor: %s", leaves, shorten(strings.Join(p.out.Warnings, "; "))),
+		Problem: "holds no CA certificate: " + p.warned(),
 		Fix:     "put the certificate of the issuer here; a single client is pinned by certSHA256 in a rule"}
+}
+
+// warned joins the warnings so far. Of one file that was named itself, the name
+// is in front already.
+func (p *parser) warned() string {
+	all := strings.Join(p.out.Warnings, "; ")
+	if len(p.ca) == 1 && !p.ca[0].listed {
+		all = strings.ReplaceAll(all, p.ca[0].file+": ", "")
+	}
+	return shorten(all)
 }
 
 // anchorDates warns of anchors out of date, and faults if no other is there.

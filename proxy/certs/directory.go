@@ -12,7 +12,7 @@ import (
 func (r *reading) directory(path string) {
 	names, err := r.place(path).list()
 	if err != nil {
-		r.fault(r.explain(path, err))
+		r.fault(r.explain(FieldCA, path, err))
 		return
 	}
 	found := false
@@ -24,13 +24,13 @@ func (r *reading) directory(path string) {
 			continue
 		}
 		found = true
-		if s := r.file(file); s != nil {
+		if s := r.file(FieldCA, file); s != nil {
 			s.listed = true
 			r.ca = append(r.ca, *s)
 		}
 	}
 	if !found {
-		r.fault(&Fault{Code: CodeCAEmpty, File: path, Problem: "holds no CA file" + because(reasons),
+		r.fault(&Fault{Code: CodeCAEmpty, File: path, Field: FieldCA, Problem: "holds no CA file" + because(reasons),
 			Fix: "put CA certificates into it under names that end in .crt, .pem or .cer, or name the file itself"})
 	}
 }
@@ -78,9 +78,14 @@ func because(reasons []string) string {
 	return ": left out are " + few(reasons, shownNames)
 }
 
-// neighbours says what lies where path is missing.
+// neighbours says what lies where path is missing. The directory that we happen
+// to run in, and the root, have nothing to do with it.
 func (r *reading) neighbours(path string) string {
-	names, err := r.place(filepath.Dir(path)).list()
+	dir, err := filepath.Abs(filepath.Dir(path))
+	if here, _ := filepath.Abs("."); err != nil || dir == here || dir == "/" {
+		return ""
+	}
+	names, err := r.place(dir).list()
 	if err != nil {
 		return ""
 	}

@@ -14,6 +14,7 @@ import (
 type Fault struct {
 	Code    string // one of the Code constants
 	File    string // path as configured, without the ..data indirection
+	Field   string // of Files, the one that led to File: one of the Field constants; empty if it concerns several
 	Problem string // what is wrong, one sentence without the file name
 	Fix     string // how to mend it, one sentence
 	Err     error  // the cause, where there is one
@@ -45,6 +46,14 @@ const (
 	CodeCANotCA        = "ca-not-ca"  // certificates, but none that may issue others
 	CodeCAExpired      = "ca-expired" // no anchor that is valid now
 	CodeCAUsage        = "ca-usage"   // no anchor under which the configured usage is possible
+)
+
+// The fields of [Files], as a Fault names them. A key that lies in the directory
+// of the certificate comes from there.
+const (
+	FieldCertificate = "Certificate"
+	FieldKey         = "Key"
+	FieldCA          = "CA"
 )
 
 // Error returns the file and the problem. It is the same text as long as the
@@ -81,13 +90,16 @@ func shownSubject(c *x509.Certificate) string { return shownName(c.RawSubject, c
 // shownIssuer returns the quoted issuer of c.
 func shownIssuer(c *x509.Certificate) string { return shownName(c.RawIssuer, c.Issuer) }
 
-// shownName prefers the canonical form: [pkix.Name.String] loses attributes, and
+func shownName(der []byte, fallback pkix.Name) string { return `"` + bareName(der, fallback) + `"` }
+
+// bareName prefers the canonical form: [pkix.Name.String] loses attributes, and
 // what is shown here is pasted into rules.
-func shownName(der []byte, fallback pkix.Name) string {
+func bareName(der []byte, fallback pkix.Name) string {
 	if name, err := subject.FromDER(der); err == nil {
-		return `"` + shorten(name.String()) + `"`
+		return shorten(name.String())
 	}
-	return fmt.Sprintf("%q", shorten(fallback.String()))
+	quoted := fmt.Sprintf("%q", shorten(fallback.String()))
+	return quoted[1 : len(quoted)-1]
 }
 
 func shorten(s string) string {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/sidegate/sidegate/proxy/certs"
 	"github.com/sidegate/sidegate/proxy/minica"
 )
@@ -22,6 +23,54 @@ func TestFaultsAreFoundInAnyError(t *testing.T) {
 	}
 	if got := certs.Faults(errors.New("another")); got != nil {
 		t.Errorf("faults %v in an error without any", got)
+	}
+}
+
+func TestAFaultSaysWhichFieldLedToIt(t *testing.T) {
+	ca := root(t, "Root")
+	leaf := issue(t, ca, "gate")
+	dir := plain(t, folder{"tls.crt": leaf.ChainPEM(), "tls.key": ca.KeyPEM(), "none": []byte("x")})
+	in := func(name string) string { return filepath.Join(dir, name) }
+	for _, test := range []struct {
+		name  string
+		files certs.Files
+		want  []string // the fields, in the order of the faults
+	}{
+		{"a key in the directory of the certificate", certs.Files{Certificate: dir}, []string{certs.FieldCertificate}},
+		{"a key with a path of its own", certs.Files{Certificate: in("tls.crt"), Key: in("tls.key")}, []string{certs.FieldKey}},
+		{"nothing there", certs.Files{Certificate: in("gone"), CA: []string{in("gone"), in("lost")}}, []string{certs.FieldCertificate, certs.FieldCA, certs.FieldCA}},
+		{"a key that is not there", certs.Files{Certificate: in("tls.crt"), Key: in("gone"), CA: []string{in("gone")}}, []string{certs.FieldKey, certs.FieldCA}},
+		{"what is not PEM", certs.Files{Certificate: in("tls.crt"), Key: in("none"), CA: []string{in("none")}}, []string{certs.FieldCA, certs.FieldKey}},
+		{"no CA", certs.Files{Certificate: dir, CA: []string{in("tls.crt"), dir}}, []string{certs.FieldCA, certs.FieldCA, certs.FieldCertificate}},
+	} {
+		_, err := certs.Open(test.files, certs.Options{})
+		var got []string
+		for _, f := range certs.Faults(err) {
+			got = append(got, f.Field)
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s\n%s", test.name, diff, texts(err))
+		}
+	}
+}
+
+// Of a path that is merely mistyped, everything in the root or in the working
+// directory would be named as a neighbour.
+func TestNeighboursAreNamedWhereThatHelps(t *testing.T) {
+	dir := plain(t, folder{"other.crt": []byte("x")})
+	t.Chdir(dir)
+	for path, named := range map[string]bool{
+		"gone.crt":                       false,
+		"./gone.crt":                     false,
+		filepath.Join(dir, "gone.crt"):   false,
+		"/gone-for-good.crt":             false,
+		filepath.Join(dir, "..", "gone"): true,
+	} {
+		_, err := certs.Open(certs.Files{CA: []string{path}}, certs.Options{})
+		text := texts(err)
+		if !strings.Contains(text, "does not exist") || strings.Contains(text, "the directory ") != named {
+			t.Errorf("%s: %s", path, text)
+		}
 	}
 }
 

@@ -61,6 +61,7 @@ type material struct {
 // A source is the content of one file.
 type source struct {
 	file   string // path as configured
+	field  string // of Files
 	data   []byte
 	listed bool // found in a directory, not named itself
 }
@@ -138,11 +139,11 @@ func (r *reading) all(f Files) {
 		info, err := r.place(path).stat()
 		switch {
 		case err != nil:
-			r.fault(r.explain(path, err))
+			r.fault(r.explain(FieldCA, path, err))
 		case info.IsDir():
 			r.directory(path)
 		default:
-			if s := r.file(path); s != nil {
+			if s := r.file(FieldCA, path); s != nil {
 				r.ca = append(r.ca, *s)
 			}
 		}
@@ -153,32 +154,32 @@ func (r *reading) all(f Files) {
 func (r *reading) pair(f Files) {
 	info, err := r.place(f.Certificate).stat()
 	if err != nil {
-		r.fault(r.explain(f.Certificate, err))
+		r.fault(r.explain(FieldCertificate, f.Certificate, err))
 		return
 	}
-	certificate, key := f.Certificate, f.Key
+	certificate, key, keyField := f.Certificate, f.Key, FieldKey
 	if info.IsDir() {
 		certificate = filepath.Join(f.Certificate, "tls.crt")
 		if key == "" {
-			key = filepath.Join(f.Certificate, "tls.key")
+			key, keyField = filepath.Join(f.Certificate, "tls.key"), FieldCertificate
 		}
 	}
-	r.certificate = r.file(certificate)
+	r.certificate = r.file(FieldCertificate, certificate)
 	if key != "" {
 		r.keyApart = true
-		r.key = r.file(key)
+		r.key = r.file(keyField, key)
 	}
 }
 
 // file reads one file, or notes why it cannot.
-func (r *reading) file(path string) *source {
+func (r *reading) file(field, path string) *source {
 	data, err := r.place(path).read(min(maxFile, r.left))
 	if err != nil {
-		r.fault(r.explain(path, err))
+		r.fault(r.explain(field, path, err))
 		return nil
 	}
 	r.left -= int64(len(data))
-	return &source{file: path, data: data}
+	return &source{file: path, field: field, data: data}
 }
 
 func (r *reading) fault(f *Fault) { r.faults = append(r.faults, f) }
@@ -189,12 +190,12 @@ var (
 )
 
 // explain turns an error of the file system into a Fault.
-func (r *reading) explain(path string, err error) *Fault {
-	f := &Fault{File: path, Err: err}
+func (r *reading) explain(field, path string, err error) *Fault {
+	f := &Fault{File: path, Field: field, Err: err}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		f.Code, f.Problem = CodeMissing, "does not exist"+r.neighbours(path)
-		f.Fix = "check the name and that the volume is mounted; a file with another name can be named itself"
+		f.Fix = "check the name and that the volume is mounted; if the file has another name, write that"
 	case errors.Is(err, fs.ErrPermission):
 		info, _ := r.place(path).stat()
 		f.Code, f.Problem = CodeUnreadable, denied(info, os.Geteuid())

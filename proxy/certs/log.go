@@ -16,7 +16,7 @@ func fields(prefix string, b *Bundle) []any {
 		return f
 	}
 	leaf := b.Certificate.Leaf
-	return append(f, prefix+"Subject", shownSubject(leaf), prefix+"Serial", shownSerial(leaf), prefix+"NotAfter", shownTime(leaf.NotAfter))
+	return append(f, prefix+"Subject", bareName(leaf.RawSubject, leaf.Subject), prefix+"Serial", shownSerial(leaf), prefix+"NotAfter", shownTime(leaf.NotAfter))
 }
 
 // lines writes the Faults of err out, each with its mending, as far as one log
@@ -59,7 +59,7 @@ func (e *expiry) look(log logr.Logger, b *Bundle, now time.Time) {
 		return
 	}
 	e.told = passed
-	about := []any{"subject", shownSubject(leaf), "serial", shownSerial(leaf), "notAfter", shownTime(leaf.NotAfter),
+	about := []any{"subject", bareName(leaf.RawSubject, leaf.Subject), "serial", shownSerial(leaf), "notAfter", shownTime(leaf.NotAfter),
 		"daysLeft", int(leaf.NotAfter.Sub(now) / day), "generation", b.Generation}
 	switch {
 	case passed == len(steps):

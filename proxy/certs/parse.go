@@ -32,13 +32,26 @@ func parse(m material, usage Usage, now time.Time, before *Bundle) (*Bundle, err
 		p.warn(o.file, "%s", o.text)
 	}
 	p.anchors()
+	read, anchored := len(m.faults), len(p.faults)
 	p.pair()
+	p.blame(p.faults[read:anchored], FieldCA)
+	p.blame(p.faults[anchored:], FieldCertificate)
 	if len(p.faults) > 0 {
 		return nil, join(p.faults)
 	}
 	p.out.roots, p.out.remembered = poolOf(p.out.Anchors), &memory{}
 	p.out.Trust = trust(p.out.Anchors, usage)
 	return p.out, nil
+}
+
+// blame notes which field of Files the faults come from.
+func (p *parser) blame(faults []*Fault, field string) {
+	for _, f := range faults {
+		f.Field = field
+		if field == FieldCertificate && p.key != nil && f.File == p.key.file {
+			f.Field = p.key.field
+		}
+	}
 }
 
 func join(faults []*Fault) error {

@@ -164,7 +164,7 @@ func (s *Store) swap(sum [sha256.Size]byte, b *Bundle) {
 
 func (s *Store) oddities(b *Bundle) {
 	for _, w := range b.Warnings {
-		s.options.Log.Info("certificates have an oddity", "generation", b.Generation, "warning", w)
+		s.options.Log.Info("certificate warning", "generation", b.Generation, "warning", w)
 	}
 }
 

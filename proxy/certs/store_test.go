@@ -82,6 +82,9 @@ func TestRotationsOfASecret(t *testing.T) {
 	if line := log.with("certificates replaced")[0]; !strings.Contains(line, `"newGeneration"=2`) || !strings.Contains(line, `"oldSerial"`) || !strings.Contains(line, `"newNotAfter"`) {
 		t.Errorf("the log line lacks something: %s", line)
 	}
+	if line := log.with("certificates replaced")[0]; !strings.Contains(line, `"newSubject"="CN=gate`) || !strings.Contains(line, `"oldSubject"="CN=gate`) {
+		t.Errorf("the Subjects are not written as they are: %s", line)
+	}
 	if strings.Contains(log.String(), "PRIVATE") {
 		t.Error("a key is in the log")
 	}
@@ -211,7 +214,7 @@ func TestOddThingsAreLoggedWhenABundleIsInUse(t *testing.T) {
 		t.Errorf("Open logs:\n%s", &log)
 	}
 	oddities := func(n int) func() bool {
-		return func() bool { return len(log.with("certificates have an oddity")) == n }
+		return func() bool { return len(log.with("certificate warning")) == n }
 	}
 	run(t, store)
 	eventually(t, "the oddity is logged", oddities(1))

@@ -26,7 +26,7 @@ type Config struct {
 	// `name`, and keeps the old address until the restart. A default name does not count
 	// for that, because `ingress-2` only tells a place in the list, unless there was one
 	// entry at the start and is one now. Without either **it lets nobody in**: it answers
-	// every request with 403, logs an error and warns on the status page, until an entry
+	// every request with 403, and the log and the status page show an error, until an entry
 	// for it is back or a restart closes the address. A new entry is served after the
 	// next start.
 	Ingress []Ingress `yaml:"ingress" required:"true"`
@@ -47,8 +47,9 @@ type Config struct {
 	Log Log `yaml:"log"`
 
 	// How long to wait at the start for certificate files that are missing or
-	// not usable yet. Set it when a Secret may be created after the pod. With
-	// `0s` a missing file ends the process at once, and Kubernetes starts it again.
+	// not usable yet. Set it when a Secret may be created after the pod (its volume needs
+	// `optional: true` then). With `0s` a missing file ends the process at once, and
+	// Kubernetes starts it again.
 	StartupWait time.Duration `yaml:"startupWait"`
 
 	// How long to go on accepting connections after SIGTERM. Kubernetes takes a

@@ -1,7 +1,8 @@
 // Package config is the one YAML document that tells a sidecar what to do.
 //
-// A document takes three steps from bytes to something the proxy may act on:
+// A document takes four steps from a file to something the proxy may act on:
 //
+//	read.go       the file, bounded → bytes
 //	load.go       bytes → yaml nodes, and the errors of the next two, by line
 //	decode.go     nodes → Config: strict, and to the end in spite of errors
 //	validate*.go  Config → Config with a Policy: what its types cannot say

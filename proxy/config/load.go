@@ -6,17 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"slices"
+	"strconv"
 	"strings"
-	"syscall"
 
 	"go.yaml.in/yaml/v3"
 )
-
-// maxSize bounds a document. It is what a Kubernetes ConfigMap can hold.
-const maxSize = 1 << 20
 
 // Load reads and parses the document in the file path. The error is an [Errors]
 // unless the file cannot be read.
@@ -26,42 +21,6 @@ func Load(path string) (*Config, error) {
 		return nil, err
 	}
 	return Parse(path, data)
-}
-
-// Read returns what is in the file path, for [Parse]. It accepts regular files
-// alone and never waits, as one would for the other end of a pipe. Of a file that
-// is too large it returns just enough for Parse to refuse it.
-func Read(path string) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("read configuration: %q is %s, not a regular file; write the document into a file and name that", path, fileKind(info.Mode()))
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
-	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
-	}
-	return data, nil
-}
-
-// fileKind says what is not a regular file, for a sentence.
-func fileKind(m fs.FileMode) string {
-	switch {
-	case m.IsDir():
-		return "a directory"
-	case m&fs.ModeNamedPipe != 0:
-		return "a pipe"
-	case m&fs.ModeDevice != 0:
-		return "a device"
-	}
-	return "something else"
 }
 
 // Parse reads a document and validates it. The name is for errors only. The
@@ -98,13 +57,13 @@ func document(data []byte) (*yaml.Node, *Error) {
 	case errors.Is(err, io.EOF):
 		return nil, &Error{Problem: "the document is empty; it needs at least one entry under ingress"}
 	case err != nil:
-		return nil, notYAML(err)
+		return nil, notYAML(data, err)
 	}
 	switch err := dec.Decode(&second); {
 	case err == nil:
 		return nil, &Error{Line: second.Line, Problem: "a second document begins here; keep one, and remove the line with ---"}
 	case !errors.Is(err, io.EOF):
-		return nil, notYAML(err)
+		return nil, notYAML(data, err)
 	}
 	root := doc.Content[0]
 	if root.Kind == yaml.ScalarNode && root.ShortTag() == "!!null" {
@@ -113,9 +72,47 @@ func document(data []byte) (*yaml.Node, *Error) {
 	return root, nil
 }
 
-// notYAML passes on what the library says. Its text has the line in it.
-func notYAML(err error) *Error {
-	return &Error{Problem: "is not YAML: " + strings.TrimPrefix(err.Error(), "yaml: ") + "; mend the syntax, indentation is by spaces only"}
+// notYAML passes on what the library says of data. It counts from the place where
+// the construct began that it could not finish, so the fault may be a bit below.
+func notYAML(data []byte, err error) *Error {
+	line, problem := libraryLine(err)
+	fix := "mend the syntax"
+	switch at := tabbed(data, line); {
+	case at > 0 && at == line:
+		fix = "indent with spaces, not tabs"
+	case at > 0:
+		fix = fmt.Sprintf("indent line %d with spaces, not tabs", at)
+	case line > 0:
+		fix = "mend the syntax there or shortly below"
+	}
+	return &Error{Line: line, Problem: "is not YAML: " + problem + "; " + fix}
+}
+
+// libraryLine takes the line out of an error of the library, which has it in its
+// text only. It is 0 where that says none; a test holds the form of the text.
+func libraryLine(err error) (line int, problem string) {
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	if rest, ok := strings.CutPrefix(text, "line "); ok {
+		number, after, _ := strings.Cut(rest, ": ")
+		if n, err := strconv.Atoi(number); err == nil {
+			return n, after
+		}
+	}
+	return 0, text
+}
+
+// tabbed returns the first line, from the given one on, that has a tab in its
+// indentation; 0 if there is none.
+func tabbed(data []byte, from int) int {
+	n := 0
+	for line := range bytes.Lines(data) {
+		n++
+		indentation := line[:len(line)-len(bytes.TrimLeft(line, " \t"))]
+		if n >= from && bytes.ContainsRune(indentation, '\t') {
+			return n
+		}
+	}
+	return 0
 }
 
 // merge returns what decoding and validation found, by line. What validation

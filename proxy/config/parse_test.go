@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -76,8 +75,11 @@ func TestWholeDocument(t *testing.T) {
 		{"a list", "- ingress\n", "c.yaml:1: is a list, but keys and values are wanted here"},
 		{"a text", "ingress\n", `c.yaml:1: is "ingress", but keys and values are wanted here`},
 		{"a second document", "{}\n---\n{}\n", "c.yaml:2: a second document begins here; keep one, and remove the line with ---"},
-		{"a second document that is broken", "{}\n---\n{\n", "c.yaml: is not YAML: "},
-		{"tabs", "ingress:\n\t- a\n", "c.yaml: is not YAML: "},
+		{"a second document that is broken", "{}\n---\n{\n", "c.yaml:3: is not YAML: did not find expected node content; mend the syntax there or shortly below"},
+		{"a tab", "ingress:\n\t- a\n", "c.yaml:2: is not YAML: found character that cannot start any token; indent with spaces, not tabs"},
+		{"a tab at the start", "\tingress: []\n", "c.yaml: is not YAML: found character that cannot start any token; indent line 1 with spaces, not tabs"},
+		{"a tab that is noticed late", "ingress:\n  - listen: a\n  \tname: b\n", "c.yaml:2: is not YAML: found a tab character that violates indentation; indent line 3 with spaces, not tabs"},
+		{"a list that is not closed", "health: {}\ningress: [a\n", "c.yaml:1: is not YAML: did not find expected ',' or ']'; mend the syntax there or shortly below"},
 		{"no text at all", "\x00\xff", "c.yaml: is not YAML: "},
 		{"too much", "#" + strings.Repeat("a", 1<<20), "c.yaml: the document is larger than 1048576 bytes; remove what is not configuration"},
 		{"an unknown alias", "ingress: *a\n", "c.yaml: is not YAML: unknown anchor"},
@@ -180,34 +182,6 @@ func withRule(rule string) []byte {
     clientCA: /etc/sidegate/ca
     allow: [{` + rule + `}]
 `)
-}
-
-func TestLoadNamesTheFile(t *testing.T) {
-	missing := filepath.Join(t.TempDir(), "missing.yaml")
-	if _, err := config.Load(missing); err == nil || !strings.Contains(err.Error(), missing) {
-		t.Errorf("error is %v, want the path in it", err)
-	}
-	if _, err := config.Load("testdata/keys.bad.yaml"); err == nil || !strings.HasPrefix(err.Error(), "testdata/keys.bad.yaml:3: ") {
-		t.Errorf("error is %v, want file and line at its start", err)
-	}
-}
-
-// A pipe that nobody writes to would be waited for, and a device never ends.
-func TestOnlyRegularFilesAreLoaded(t *testing.T) {
-	pipe := filepath.Join(t.TempDir(), "sidegate.yaml")
-	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, test := range []struct{ path, kind string }{
-		{pipe, "a pipe"},
-		{"/dev/zero", "a device"},
-		{t.TempDir(), "a directory"},
-	} {
-		_, err := config.Load(test.path)
-		if want := fmt.Sprintf("read configuration: %q is %s, not a regular file; ", test.path, test.kind); err == nil || !strings.HasPrefix(err.Error(), want) {
-			t.Errorf("the error is %v, want %s…", err, want)
-		}
-	}
 }
 
 func TestNearest(t *testing.T) {

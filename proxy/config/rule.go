@@ -89,6 +89,13 @@ func (r *Rule) namesClient() bool {
 		!r.Issuer.IsZero() || r.SAN.any() || len(r.SPKISHA256) > 0 || len(r.CertSHA256) > 0
 }
 
+// issuerAlone reports whether the issuer is all that r asks of a client's identity.
+func (r *Rule) issuerAlone() bool {
+	others := *r
+	others.Issuer = subject.Name{}
+	return !r.Issuer.IsZero() && !others.namesClient()
+}
+
 func (s *SAN) any() bool {
 	return len(s.DNS) > 0 || len(s.URI) > 0 || len(s.Email) > 0 || len(s.IP) > 0
 }

@@ -222,6 +222,9 @@ func TestWarnings(t *testing.T) {
 	}{
 		{"an empty list", func(_ *config.Config, in *config.Ingress) { in.Allow = nil }, `ingress "ingress": allow is empty: nobody is let in`},
 		{"a rule for everybody", func(_ *config.Config, in *config.Ingress) { in.Allow = []config.Rule{{AnyClient: true}} }, `rule "rule-1" lets in every client`},
+		{"a rule for all of a CA", func(_ *config.Config, in *config.Ingress) {
+			in.Allow = []config.Rule{{Issuer: in.Allow[0].Subject[0], Methods: []string{"GET"}}}
+		}, `rule "rule-1" lets in every client whom the CA "`},
 		{"a wildcard", func(_ *config.Config, in *config.Ingress) { in.Allow[0].SAN.DNS = []string{"*.a.example"} }, "not the names below it"},
 		{"gRPC without HTTP/2", func(_ *config.Config, in *config.Ingress) { in.Upstream.Scheme, in.HTTP2 = config.H2C, new(bool) }, "gRPC clients cannot connect"},
 		{"a permission for nothing", func(_ *config.Config, in *config.Ingress) { in.UpstreamNotLocal = true }, "the upstream is local: remove it"},
@@ -241,6 +244,11 @@ func TestWarnings(t *testing.T) {
 				t.Errorf("the warnings are %q, want %q", ws, test.want)
 			}
 		})
+	}
+	cfg := inCode(t)
+	cfg.Ingress[0].Allow[0].Issuer = cfg.Ingress[0].Allow[0].Subject[0]
+	if ws := cfg.Warnings(); len(ws) != 0 {
+		t.Errorf("a rule by subject and issuer makes the warnings %q", ws)
 	}
 	cfg, err := config.Parse("c.yaml", []byte(strings.ReplaceAll(string(withRule("subject: CN=a")), "allow:",
 		"proxyProtocol: {from: [0.0.0.0/0]}\n    allow:")))

@@ -55,6 +55,9 @@ func (r *Rule) warnings() []string {
 	if r.AnyClient {
 		ws = append(ws, fmt.Sprintf("rule %q lets in every client whom the clientCA ever certifies", r.Name))
 	}
+	if r.issuerAlone() {
+		ws = append(ws, fmt.Sprintf("rule %q lets in every client whom the CA %s ever certifies", r.Name, quote(r.Issuer.String())))
+	}
 	for _, name := range r.SAN.DNS {
 		if strings.HasPrefix(name, "*.") {
 			ws = append(ws, fmt.Sprintf("rule %q has the DNS name %q, which fits only a certificate that has this very name in it, not the names below it", r.Name, name))

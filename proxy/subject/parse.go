@@ -35,6 +35,9 @@ func Parse(s string) (Name, error) {
 		return Name{}, refused(s, firstInvalid(s), refuse(BadString, "the text is not UTF-8"))
 	}
 	start := skipLabel(s)
+	if at := severalLines(s, start); at > 0 {
+		return Name{}, (&fault{"this is the form of several lines", "write what `sidegate subject FILE` prints"}).in(s, at)
+	}
 	rdns, err := readRendering(s, start)
 	if err != nil {
 		return Name{}, err
@@ -82,6 +85,22 @@ func skipLabel(s string) int {
 		}
 	}
 	return start
+}
+
+// severalLines returns where the first line of s ends if it is a line for each
+// attribute from start on, as OpenSSL writes with -nameopt multiline; else 0. That
+// form has no escapes: a value with a line end is not to be told from two.
+func severalLines(s string, start int) int {
+	end := strings.IndexByte(s[start:], '\n')
+	if end < 0 {
+		return 0
+	}
+	for line := range strings.Lines(s[start:]) {
+		if !strings.Contains(line, " = ") {
+			return 0
+		}
+	}
+	return start + end
 }
 
 // firstInvalid returns where s, which is not UTF-8, stops being it.

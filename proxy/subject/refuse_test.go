@@ -118,6 +118,25 @@ func TestParseRefusesSlashes(t *testing.T) {
 	}
 }
 
+// What `openssl x509 -nameopt multiline` prints, pasted with its label or without.
+func TestParseSaysWhatToWriteInsteadOfSeveralLines(t *testing.T) {
+	const lines = "countryName               = BE\n    organizationName          = Acme SA\n    commonName                = a.example\n"
+	for _, r := range []refusal{
+		{"with the label", "subject=\n    " + lines, 43},
+		{"without it", "    " + lines, 34},
+		{"with the line ends of Windows", strings.ReplaceAll(lines, "\n", "\r\n"), 31},
+	} {
+		r.check(t)
+		_, err := subject.Parse(r.text)
+		if e, ok := errors.AsType[*subject.ParseError](err); !ok || !strings.Contains(e.Problem, "several lines") || e.Fix != "write what `sidegate subject FILE` prints" {
+			t.Errorf("%s: %v", r.name, err)
+		}
+	}
+	if _, err := subject.Parse("CN = a\nb"); err == nil || strings.Contains(err.Error(), "several lines") {
+		t.Errorf("a line end in a value: %v", err)
+	}
+}
+
 func TestParseRefusesWhatNoNameMayBe(t *testing.T) {
 	for _, r := range []refusal{
 		{"a NUL", "CN=a\x00b", 3},
