@@ -24,3 +24,10 @@ var PassedSteps = passedSteps
 
 // Denied words a missing permission.
 var Denied = denied
+
+// Remembered returns how many intermediates b remembers.
+func (b *Bundle) Remembered() int {
+	b.remembered.mu.RLock()
+	defer b.remembered.mu.RUnlock()
+	return len(b.remembered.sums)
+}

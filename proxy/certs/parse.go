@@ -40,6 +40,7 @@ func parse(m material, usage Usage, now time.Time, before *Bundle) (*Bundle, err
 		return nil, join(p.faults)
 	}
 	p.out.roots, p.out.remembered = poolOf(p.out.Anchors), &memory{}
+	p.out.checks = checksFor(p.out.Anchors)
 	p.out.Trust = trust(p.out.Anchors, usage)
 	return p.out, nil
 }

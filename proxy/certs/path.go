@@ -38,12 +38,13 @@ type sifting struct {
 	sent    []*x509.Certificate // after the leaf, as presented
 	named   []*x509.Certificate // those of sent that may be above the leaf, by their names
 	proved  []*x509.Certificate // those of named that an anchor vouches for
+	fresh   [][sha256.Size]byte // digests of those of proved that were not remembered
 	weak    *x509.Certificate   // a certificate with a signature too weak to count
 	checks  int                 // signatures that may still be checked
 }
 
 func (b *Bundle) sift(presented []*x509.Certificate) *sifting {
-	s := &sifting{anchors: b.Anchors, leaf: presented[0], sent: presented[1:], checks: maxChecks}
+	s := &sifting{anchors: b.Anchors, leaf: presented[0], sent: presented[1:], checks: max(maxChecks, b.checks)}
 	s.climb()
 	s.descend(b.remembered)
 	return s
@@ -90,8 +91,20 @@ func (s *sifting) proves(above []*x509.Certificate, c *x509.Certificate, known *
 	if !slices.ContainsFunc(issuers(c, above), func(p *x509.Certificate) bool { return s.issued(p, c) }) {
 		return false
 	}
-	known.add(sum)
+	s.fresh = append(s.fresh, sum)
 	return true
+}
+
+// checksFor returns how many checks anchors can call for: where many of them
+// have one name and a certificate does not say which key signed it, each is
+// tried. Anchors are the operator's, so this is nothing a stranger can raise.
+func checksFor(anchors []*x509.Certificate) int {
+	most, named := 0, make(map[string]int)
+	for _, a := range anchors {
+		named[string(a.RawSubject)]++
+		most = max(most, named[string(a.RawSubject)])
+	}
+	return maxOfOneName * most
 }
 
 // anchored reports whether there is an issuer for the leaf among what is
@@ -165,7 +178,8 @@ func count(list []*x509.Certificate, is func(*x509.Certificate) bool) (n int) {
 // A memory knows intermediates that were proved below the anchors of one
 // Bundle, so that the same clients' do not cost a check each time. What is
 // proved stays so, as the anchors do not change; dates and constraints are
-// looked at in each verification. A stranger gets nothing into it.
+// looked at in each verification. Only the way of a leaf that was verified is
+// remembered, so a stranger gets nothing into it.
 type memory struct {
 	mu   sync.RWMutex // guards sums
 	sums map[[sha256.Size]byte]bool
@@ -180,8 +194,8 @@ func (m *memory) has(sum [sha256.Size]byte) bool {
 	return m.sums[sum]
 }
 
-func (m *memory) add(sum [sha256.Size]byte) {
-	if m == nil {
+func (m *memory) add(sums [][sha256.Size]byte) {
+	if m == nil || len(sums) == 0 {
 		return
 	}
 	m.mu.Lock()
@@ -189,7 +203,9 @@ func (m *memory) add(sum [sha256.Size]byte) {
 	if m.sums == nil {
 		m.sums = make(map[[sha256.Size]byte]bool)
 	}
-	if len(m.sums) < maxRemember {
-		m.sums[sum] = true
+	for _, sum := range sums {
+		if len(m.sums) < maxRemember {
+			m.sums[sum] = true
+		}
 	}
 }

@@ -88,6 +88,7 @@ func (b *Bundle) Verify(presented []*x509.Certificate, now time.Time) (Verified,
 		return Verified{}, refusal(presented[0], ReasonNotACA, nil,
 			"is itself listed as a CA without being one: trust its issuer, or pin it by certSHA256 in a rule")
 	}
+	b.remembered.add(s.fresh)
 	return Verified{Chains: chains, Until: until(chains)}, nil
 }
 
