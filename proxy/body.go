@@ -143,10 +143,13 @@ const lingerTimeout = time.Second
 
 // leaveBody ends the reading of a body before net/http takes it back. It would
 // break off a read in flight with the context of the whole connection, take back
-// its deadline, and wait for the rest for ever.
+// its deadline, and wait for the rest for ever. The answer is on its way by then.
 func (x *exchange) leaveBody() {
 	if x.deadlines.http2 || x.body.eof.Load() {
 		return
+	}
+	if x.status != 0 {
+		_ = x.FlushError()
 	}
 	x.deadlines.read(x.in.now().Add(lingerTimeout))
 	x.body.reading.Lock()
