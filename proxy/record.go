@@ -91,7 +91,12 @@ func (in *Ingress) record(x *exchange) {
 		kv = append(kv, "allow", refusal.Allow)
 	}
 	in.recent.add(refusal)
-	in.log.Info("request refused", append(kv, "detail", refusal.Detail)...)
+	kv = append(kv, "detail", refusal.Detail)
+	if x.rule != "" && status >= 500 {
+		in.log.Info("request failed", kv...) // it was let in: the fault is behind the gate
+	} else {
+		in.log.Info("request refused", kv...)
+	}
 }
 
 // identityFields say who a verdict is about.

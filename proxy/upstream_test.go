@@ -146,7 +146,7 @@ func TestFailuresOfTheApplicationAreTold(t *testing.T) {
 			if want := fmt.Sprintf("%d %s: %s\n", test.status, http.StatusText(test.status), test.reason); status != test.status || body != want {
 				t.Errorf("answer %d %q, want %q", status, body, want)
 			}
-			g.logs.wait(t, map[string]any{"status": test.status, "reason": test.reason, "subject": partnerDN, "rule": "partner"})
+			g.logs.wait(t, map[string]any{"msg": "request failed", "status": test.status, "reason": test.reason, "subject": partnerDN, "rule": "partner"})
 		})
 	}
 }

@@ -66,6 +66,8 @@ func TestWrongPairNamesWhatIsWrong(t *testing.T) {
 		{"white space for a key", good.with("tls.key", []byte(" \n")), []string{"empty tls.key"}, ""},
 		{"both empty", folder{"tls.crt": nil, "tls.key": nil}, []string{"empty tls.crt", "empty tls.key"}, ""},
 		{"no PEM", good.with("tls.crt", []byte("hello")), []string{"no-pem tls.crt"}, "-----BEGIN CERTIFICATE-----"},
+		{"no PEM for a key", good.with("tls.key", []byte("hello")), []string{"no-pem tls.key"}, "-----BEGIN PRIVATE KEY-----"},
+		{"DER for a key", good.with("tls.key", []byte("0\x03abc")), []string{"no-pem tls.key"}, "openssl pkey -inform DER"},
 		{"DER", good.with("tls.crt", one.Leaf.Raw), []string{"no-pem tls.crt"}, "openssl x509 -inform DER"},
 		{"changed places", folder{"tls.crt": one.KeyPEM(), "tls.key": crt}, []string{"no-certificate tls.crt", "no-key tls.key"}, "changed places"},
 		{"encrypted key", good.with("tls.key", encrypted()), []string{"encrypted-key tls.key"}, "openssl pkey"},

@@ -80,11 +80,15 @@ func (s *source) broken(part []byte, offset int) *Fault {
 }
 
 func (s *source) noPEM() *Fault {
+	kind, convert := blockCertificate, "openssl x509 -inform DER -in FILE for a certificate"
+	if s.field == FieldKey || strings.HasSuffix(s.file, ".key") {
+		kind, convert = "PRIVATE KEY", "openssl pkey -inform DER -in FILE for a key"
+	}
 	f := &Fault{Code: CodeNoPEM, File: s.file, Problem: "is not PEM",
-		Fix: "write it as PEM: lines from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----"}
+		Fix: fmt.Sprintf("write it as PEM: lines from -----BEGIN %s----- to -----END %[1]s-----", kind)}
 	if s.data[0] == 0x30 { // an ASN.1 SEQUENCE
 		f.Problem = "is binary (DER or PKCS #12), not PEM"
-		f.Fix = "convert it, with: openssl x509 -inform DER -in FILE for a certificate, openssl pkcs12 -nodes -in FILE for a .p12 or .pfx"
+		f.Fix = "convert it, with: " + convert + ", openssl pkcs12 -nodes -in FILE for a .p12 or .pfx"
 	}
 	return f
 }
