@@ -61,6 +61,7 @@ type bodyState struct {
 	reading sync.Mutex   // held during a read
 	err     error        // how it ended, if badly; guarded by reading
 	eof     atomic.Bool  // it was read to its end
+	leaving atomic.Bool  // the exchange is ending: no read waits long any more
 	left    bool         // nobody may read any more; guarded by reading
 }
 
@@ -93,7 +94,9 @@ func (x *exchange) guardBody(body io.ReadCloser) io.ReadCloser {
 }
 
 // Read implements io.Reader. The deadline is taken back at the end of the body,
-// because net/http goes on reading to see whether the client hangs up.
+// because net/http goes on reading to see whether the client hangs up; over
+// HTTP/2 after each read, because there it strikes between reads as well, when
+// it is the application that is slow.
 func (b *guardedBody) Read(p []byte) (int, error) {
 	state := &b.x.body
 	state.reading.Lock()
@@ -102,11 +105,16 @@ func (b *guardedBody) Read(p []byte) (int, error) {
 		return 0, http.ErrBodyReadAfterClose
 	}
 	b.x.deadlines.read(b.x.in.now().Add(b.x.gen.limits.BodyIdleTimeout))
+	if state.leaving.Load() {
+		b.x.deadlines.read(b.x.in.now().Add(lingerTimeout))
+	}
 	n, err := b.ReadCloser.Read(p)
 	state.bytes.Add(int64(n))
+	if err == io.EOF || b.x.deadlines.http2 {
+		b.x.deadlines.read(time.Time{})
+	}
 	if err == io.EOF {
 		state.eof.Store(true)
-		b.x.deadlines.read(time.Time{})
 		return n, err
 	}
 	state.err = bodyError(err)
@@ -151,6 +159,7 @@ func (x *exchange) leaveBody() {
 	if x.status != 0 {
 		_ = x.FlushError()
 	}
+	x.body.leaving.Store(true)
 	x.deadlines.read(x.in.now().Add(lingerTimeout))
 	x.body.reading.Lock()
 	defer x.body.reading.Unlock()

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -86,6 +87,9 @@ func (x *exchange) finish() {
 
 // broken says who broke off a response that had begun.
 func (x *exchange) broken() *fault {
+	if cause := x.body.failed(x.r.Context().Err()); cause != nil {
+		return faultOf(cause)
+	}
 	if x.r.Context().Err() != nil {
 		return &fault{statusClientClosed, reasonClientClosed, "the client went away during the response"}
 	}
@@ -153,14 +157,26 @@ func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	x.switched, x.status = true, http.StatusSwitchingProtocols
-	return &hijacked{c, rw.Reader}, rw, nil
+	return &hijacked{c, rw.Reader, x.gen.limits.BodyIdleTimeout}, rw, nil
 }
 
 // A hijacked connection gives first what net/http had read already: a client
 // may send its first frames together with the request.
 type hijacked struct {
 	net.Conn
-	early *bufio.Reader
+	early  *bufio.Reader
+	linger time.Duration
+}
+
+// CloseWrite passes on that the application has said its last word. The client
+// may still say its own, for as long as linger, and then the place is free.
+func (h *hijacked) CloseWrite() error {
+	half, ok := h.Conn.(interface{ CloseWrite() error })
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	_ = h.SetReadDeadline(time.Now().Add(h.linger))
+	return half.CloseWrite()
 }
 
 // Read implements io.Reader.

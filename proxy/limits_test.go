@@ -191,3 +191,49 @@ func TestConnectionsAboveTheLimitAreClosed(t *testing.T) {
 		return strings.HasPrefix(string(b), "HTTP/1.1 200 ")
 	}, func() string { return "" })
 }
+
+// It is the client that must not stall: an application may take its time, while
+// the data waits.
+func TestSlowApplicationIsNoStalledClient(t *testing.T) {
+	for _, h2 := range []bool{false, true} {
+		g := openGate(t, withLimits(proxy.Limits{BodyIdleTimeout: 300 * time.Millisecond}))
+		g.app.respond(func(w http.ResponseWriter, r *http.Request) {
+			pause := time.NewTimer(900 * time.Millisecond)
+			<-pause.C
+			n, err := io.Copy(io.Discard, r.Body)
+			fmt.Fprint(w, n, err)
+		})
+		body := strings.NewReader(strings.Repeat("x", 24<<20)) // more than all buffers on the way hold
+		res, err := g.client(g.partner, h2).Post(g.url("/"), "", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status, text := readAll(t, res); status != 200 || text != fmt.Sprint(24<<20, error(nil)) {
+			t.Errorf("HTTP/2 %v: answer %d %q, want the whole body received", h2, status, text)
+		}
+	}
+}
+
+func TestStallAfterTheResponseBeganIsTheClients(t *testing.T) {
+	for _, h2 := range []bool{false, true} {
+		g := openGate(t, withLimits(proxy.Limits{BodyIdleTimeout: 200 * time.Millisecond}))
+		g.app.respond(func(w http.ResponseWriter, r *http.Request) {
+			_ = http.NewResponseController(w).EnableFullDuplex()
+			_, _ = io.WriteString(w, "begun")
+			_ = http.NewResponseController(w).Flush()
+			_, _ = io.Copy(w, r.Body) // an echo, of a client that stops
+		})
+		body, feed := io.Pipe()
+		go func() { _, _ = feed.Write([]byte("x")) }()
+		res, err := g.client(g.partner, h2).Post(g.url("/"), "", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := io.ReadAll(res.Body); err == nil {
+			t.Errorf("HTTP/2 %v: the broken response %q passed for a whole one", h2, b)
+		}
+		res.Body.Close()
+		_ = feed.Close()
+		g.logs.wait(t, map[string]any{"reason": "body-stalled"})
+	}
+}

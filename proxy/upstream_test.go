@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -226,5 +227,25 @@ func TestUpstreamIsReplacedWithoutARestart(t *testing.T) {
 	g.configure(func(s *proxy.Settings) { s.Upstream = second.url })
 	if _, body := g.get(c, "/"); body != "second" {
 		t.Errorf("body %q, want the second application's", body)
+	}
+}
+
+func TestWebSocketClosesOneSideAtATime(t *testing.T) {
+	heard := make(chan string, 1)
+	g := openGate(t, func(g *gate) { g.set.WebSocket = true }, rawApp(func(c net.Conn, in *bufio.Reader, _ string) {
+		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nBYE")
+		_ = c.(*net.TCPConn).CloseWrite()
+		last, _ := io.ReadAll(in)
+		heard <- string(last)
+	}))
+	c := g.dial(g.partner, nil)
+	_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+	if all, err := io.ReadAll(c); err != nil || !strings.HasSuffix(string(all), "BYE") {
+		t.Fatalf("the client read %q %v", all, err)
+	}
+	_, _ = io.WriteString(c, "GOOD BYE")
+	_ = c.Close()
+	if got := <-heard; got != "GOOD BYE" {
+		t.Errorf("the application heard %q after its own last word", got)
 	}
 }
