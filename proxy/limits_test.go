@@ -37,6 +37,13 @@ func TestLargeRequestsAreRefused(t *testing.T) {
 			}
 		})
 	}
+	// A refused body that never comes does not hold its connection.
+	start := time.Now()
+	g.raw("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n\r\n")
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("the connection of a refused body ended after %v", took)
+	}
+
 	res, err := g.client(g.partner, true).Post(g.url("/"), "", struct{ io.Reader }{strings.NewReader(big[:2000])})
 	if err != nil {
 		t.Fatal(err)

@@ -142,6 +142,25 @@ func TestMalformedHTTP2RequestsNeverReachTheApplication(t *testing.T) {
 	}
 }
 
+func TestWebSocketHandshakeIsAGETWithoutABody(t *testing.T) {
+	g := openGate(t, func(g *gate) { g.set.WebSocket = true })
+	const upgrade = "Host: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+	for _, request := range []string{
+		"POST / HTTP/1.1\r\n" + upgrade + "\r\n",
+		"GET / HTTP/1.0\r\n" + upgrade + "\r\n",
+		"GET / HTTP/1.1\r\n" + upgrade + "Content-Length: 5\r\n\r\nhello",
+		"GET / HTTP/1.1\r\n" + upgrade + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"GET / HTTP/1.1\r\n" + upgrade + "Upgrade: h2c\r\n\r\n",
+	} {
+		if answer := g.raw(request); !strings.Contains(answer, " 400 ") {
+			t.Errorf("%q was answered %q, want 400", request, answer)
+		}
+	}
+	if n := len(g.app.requests()); n != 0 {
+		t.Errorf("the application saw %d requests", n)
+	}
+}
+
 func TestTargetIsForwardedByteForByte(t *testing.T) {
 	g := openGate(t)
 	for _, target := range []string{
