@@ -35,7 +35,8 @@ type conn struct {
 	shaken   atomic.Bool // the handshake is over, well or not
 	alerts   alertWatch
 
-	verdict atomic.Pointer[verdict]
+	verdict  atomic.Pointer[verdict]
+	relaying atomic.Pointer[relay] // once it is served by one
 }
 
 // Read reads along while the handshake lasts.
@@ -101,6 +102,7 @@ func (in *Ingress) Serve(ln net.Listener) error {
 	if !in.listen(ln) {
 		return ln.Close()
 	}
+	in.patrolling.Do(func() { in.running.Go(in.patrol) })
 	ln = in.proxyProtocol(ln)
 	for {
 		c, err := ln.Accept()

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/sidegate/sidegate/proxy/http1"
 )
 
 // deadlines sets the deadlines of one exchange for as long as it is served. The
@@ -41,6 +43,15 @@ func (d *deadlines) write(t time.Time) {
 	}
 }
 
+// stop makes reads fail from now on.
+func (d *deadlines) stop() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.over {
+		_ = d.rc.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
 // end is the last word: what net/http still has to write itself is due by last.
 func (d *deadlines) end(last time.Time) {
 	d.write(last)
@@ -63,6 +74,7 @@ type bodyState struct {
 	eof     atomic.Bool  // it was read to its end
 	leaving atomic.Bool  // the exchange is ending: no read waits long any more
 	left    bool         // nobody may read any more; guarded by reading
+	stopped atomic.Bool  // reading was interrupted
 }
 
 // failed returns how the body ended if it ended badly. net/http cancels the
@@ -83,10 +95,10 @@ func (b *bodyState) failed(cause error) error {
 // of its bytes.
 type guardedBody struct {
 	io.ReadCloser
-	x *exchange
+	x *served
 }
 
-func (x *exchange) guardBody(body io.ReadCloser) io.ReadCloser {
+func (x *served) guardBody(body io.ReadCloser) io.ReadCloser {
 	if max := x.gen.limits.BodyBytes; max > 0 {
 		body = http.MaxBytesReader(x.w, body, max)
 	}
@@ -108,6 +120,9 @@ func (b *guardedBody) Read(p []byte) (int, error) {
 	if state.leaving.Load() {
 		b.x.deadlines.read(b.x.in.now().Add(lingerTimeout))
 	}
+	if state.stopped.Load() {
+		return 0, http1.ErrInterrupted
+	}
 	n, err := b.ReadCloser.Read(p)
 	state.bytes.Add(int64(n))
 	if err == io.EOF || b.x.deadlines.http2 {
@@ -119,6 +134,12 @@ func (b *guardedBody) Read(p []byte) (int, error) {
 	}
 	state.err = bodyError(err)
 	return n, state.err
+}
+
+// interrupt makes a Read that waits return.
+func (b *guardedBody) interrupt() {
+	b.x.body.stopped.Store(true)
+	b.x.deadlines.stop()
 }
 
 func bodyError(err error) error {
@@ -135,7 +156,7 @@ func bodyError(err error) error {
 // boundUnread bounds what net/http does with a body that nobody has read: it
 // waits for it, so that the connection can be used again or closed without a
 // reset that would overtake the answer.
-func (x *exchange) boundUnread() {
+func (x *served) boundUnread() {
 	if x.r.Body == nil || x.r.Body == http.NoBody {
 		return
 	}
@@ -146,13 +167,10 @@ func (x *exchange) boundUnread() {
 	x.deadlines.read(x.in.now().Add(wait))
 }
 
-// lingerTimeout is how long a connection that is being closed is read from.
-const lingerTimeout = time.Second
-
 // leaveBody ends the reading of a body before net/http takes it back. It would
 // break off a read in flight with the context of the whole connection, take back
 // its deadline, and wait for the rest for ever. The answer is on its way by then.
-func (x *exchange) leaveBody() {
+func (x *served) leaveBody() {
 	if x.deadlines.http2 || x.body.eof.Load() {
 		return
 	}

@@ -23,6 +23,7 @@ type verdict struct {
 	client *policy.Client
 	grant  policy.Grant
 	set    []headerValue // the identity headers, but for the rule
+	lines  []byte        // the same as field lines
 
 	refusal *certs.Refusal // the certificate is not trusted (any more): 401
 	unnamed error          // its Subject or Issuer is ambiguous: 403
@@ -42,6 +43,7 @@ func newVerdict(g *generation, presented []*x509.Certificate, v certs.Verified, 
 	}
 	out.grant = g.policy.For(out.client)
 	out.set = g.identity(out.client, v)
+	out.lines = lines(out.set)
 	return out
 }
 
@@ -107,6 +109,15 @@ func clientOf(cert *x509.Certificate) (*policy.Client, error) {
 // maxNames bounds what a certificate can put into headers and the log, in bytes
 // of the canonical form. Real names have 50 to 300.
 const maxNames = 4096
+
+// clientIP returns the address of the client without its port.
+func (c *conn) clientIP() string {
+	addr, err := netip.ParseAddrPort(c.RemoteAddr().String())
+	if err != nil {
+		return "unknown" // RFC 7239 §6.2; by the PROXY protocol it may be the path of a socket
+	}
+	return addr.Addr().WithZone("").Unmap().String()
+}
 
 // serialOf returns the serial number in lower-case hex, an even number of
 // digits, as OpenSSL prints it but for the case.

@@ -1,6 +1,9 @@
 package proxy
 
-import "net"
+import (
+	"net"
+	"time"
+)
 
 // listen notes ln, so that Drain can close it. It reports false if it is too late.
 func (in *Ingress) listen(ln net.Listener) bool {
@@ -44,6 +47,33 @@ func (in *Ingress) forget(c *conn) {
 	delete(in.conns, c)
 }
 
+// relayed returns the connections that are served by a relay.
+func (in *Ingress) relayed() (conns []*conn) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for c := range in.conns {
+		if c.relaying.Load() != nil {
+			conns = append(conns, c)
+		}
+	}
+	return conns
+}
+
+// freshFor is how long a connection that has made no request yet is expected to
+// make one.
+const freshFor = 5 * time.Second
+
+// closeIdle closes the connections of relays that have no request under way.
+func (in *Ingress) closeIdle() {
+	for _, c := range in.relayed() {
+		phase := &c.relaying.Load().phase
+		fresh := in.now().Sub(c.opened) < freshFor
+		if phase.CompareAndSwap(phaseIdle, phaseClosed) || !fresh && phase.CompareAndSwap(phaseFresh, phaseClosed) {
+			_ = c.Close()
+		}
+	}
+}
+
 // closeConns closes what is still open at the end of a drain: handshakes, and
 // connections that were taken over by a WebSocket.
 func (in *Ingress) closeConns() {
@@ -53,5 +83,8 @@ func (in *Ingress) closeConns() {
 	in.mu.Unlock()
 	for c := range open {
 		_ = c.Close()
+		if r := c.relaying.Load(); r != nil {
+			r.wait.abort() // it is waiting for the application, not for the client
+		}
 	}
 }

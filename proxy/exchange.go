@@ -1,197 +1,98 @@
 package proxy
 
 import (
-	"bufio"
-	"context"
-	"errors"
-	"fmt"
-	"net"
 	"net/http"
-	"net/netip"
+	"strconv"
 	"time"
 )
 
-// An exchange is one request and its response on the way through. It is the
-// http.ResponseWriter of the response, to count it.
+// An exchange is one request and its response on the way through: what the two
+// protocols have in common. [relayed] and [served] are its two kinds.
 type exchange struct {
 	in      *Ingress
-	gen     *generation
 	conn    *conn
+	gen     *generation
 	verdict *verdict
-	w       http.ResponseWriter
-	r       *http.Request
 	start   time.Time
+	asked   asked
 
 	rule     string // that admitted the request
 	fault    *fault // why it was not forwarded or not answered
 	status   int
-	out64    int64 // response body bytes written
-	closing  bool  // the connection ends with the response
-	switched bool  // 101 was sent and the connection taken over
-
-	deadlines deadlines
-	body      bodyState
+	bytesIn  int64 // of the content
+	bytesOut int64
+	closing  bool // the connection ends with the response
 }
 
-type exchangeKey struct{}
+// asked is what a request asks for, for the log. Its texts are the client's.
+type asked struct{ proto, method, host, path string }
 
-func withExchange(ctx context.Context, x *exchange) context.Context {
-	return context.WithValue(ctx, exchangeKey{}, x)
+// decide asks who is calling, whether the request is well-formed, and whether
+// they may. It returns why not, or nil.
+func (x *exchange) decide(f *form) *fault {
+	x.verdict = x.conn.current(x.start)
+	x.gen = x.verdict.gen
+	v := x.verdict
+	if v.refusal != nil {
+		return &fault{http.StatusUnauthorized, reason(v.refusal.Reason), "trust was withdrawn from an open connection: " + v.refusal.Detail}
+	}
+	if f := x.gen.checkForm(f); f != nil {
+		return f
+	}
+	if v.unnamed != nil {
+		return &fault{http.StatusForbidden, reasonAmbiguous, v.unnamed.Error()}
+	}
+	d := v.grant.Decide(f.method, f.path)
+	if !d.Allowed {
+		return &fault{http.StatusForbidden, reason(d.Reason), d.Detail}
+	}
+	x.rule = d.Rule
+	return nil
 }
 
-func exchangeOf(ctx context.Context) *exchange {
-	return ctx.Value(exchangeKey{}).(*exchange)
+// enter takes a place among the requests at the application, to be left with
+// leave in any case.
+func (x *exchange) enter() *fault {
+	if n := x.in.forwarding.Add(1); n > int64(x.gen.limits.MaxRequests) {
+		return &fault{http.StatusServiceUnavailable, reasonOverloaded, "limits.maxRequests are at the application already"}
+	}
+	return nil
 }
 
-// answer sends a refusal or failure: one line with one reason word. After a 401
-// the connection ends: the client has to come back with a certificate that is
-// trusted now.
-func (x *exchange) answer(f *fault) {
-	x.fault = f
-	if x.status != 0 {
-		return // the response has begun
-	}
-	h := x.w.Header()
-	h.Set("Content-Type", "text/plain; charset=utf-8")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "no-store")
-	switch {
-	case f.status == http.StatusUnauthorized:
-		h.Set("WWW-Authenticate", "ClientCertificate") // RFC 9110 §15.5.2 wants a challenge
-		x.closing = true
-	case f.status == http.StatusServiceUnavailable:
-		h.Set("Retry-After", "1")
-	case f.status < 500 && f.status != http.StatusForbidden:
-		x.closing = true // who sends one malformed request is not heard again
-	}
-	x.boundUnread()
-	x.WriteHeader(f.status)
-	_, _ = fmt.Fprintf(x, "%d %s: %s\n", f.status, http.StatusText(f.status), f.reason)
+func (x *exchange) leave() { x.in.forwarding.Add(-1) }
+
+// wrongServer asks an HTTP/1.1 client to come back, because the application has
+// begun or ceased to speak HTTP/2 since it connected: another server is for it.
+func (x *exchange) wrongServer() *fault {
+	x.closing = true
+	return &fault{http.StatusServiceUnavailable, reasonAppDown, "the application's protocol was changed in the configuration; a new connection is served"}
 }
 
-// finish makes the exchange's Record, also when the copy of the response broke
-// off: ReverseProxy then panics with http.ErrAbortHandler to cut the connection.
-func (x *exchange) finish() {
-	err := recover()
-	if err != nil && x.fault == nil {
-		x.fault = x.broken()
-	}
-	x.deadlines.end(x.stallDeadline())
-	if x.verdict != nil {
-		x.in.record(x)
-	}
-	if err != nil {
-		panic(err)
-	}
+// closes reports whether a client that was answered f is not heard again.
+func (f *fault) closes() bool {
+	return f.status == http.StatusUnauthorized || // it has to come back with a certificate that is trusted now
+		f.status < 500 && f.status != http.StatusForbidden // it sent a malformed request
 }
 
-// broken says who broke off a response that had begun.
-func (x *exchange) broken() *fault {
-	if cause := x.body.failed(x.r.Context().Err()); cause != nil {
-		return faultOf(cause)
+// The fields of an answer of our own, but for what f asks for in addition.
+const (
+	answerType  = "text/plain; charset=utf-8"
+	answerSniff = "nosniff"
+	answerStore = "no-store"
+)
+
+// field returns the field that the status asks for, if any.
+func (f *fault) field() (name, value string) {
+	switch f.status {
+	case http.StatusUnauthorized:
+		return "WWW-Authenticate", "ClientCertificate" // RFC 9110 §15.5.2 wants a challenge
+	case http.StatusServiceUnavailable:
+		return "Retry-After", "1"
 	}
-	if x.r.Context().Err() != nil {
-		return &fault{statusClientClosed, reasonClientClosed, "the client went away during the response"}
-	}
-	return &fault{http.StatusBadGateway, reasonAppFailed, "the response broke off"}
+	return "", ""
 }
 
-// Header implements http.ResponseWriter.
-func (x *exchange) Header() http.Header { return x.w.Header() }
-
-// WriteHeader implements http.ResponseWriter. Interim responses come from the
-// application; HTTP/1.0 knows none (RFC 9110 §15.2).
-func (x *exchange) WriteHeader(status int) {
-	if status < 200 && !x.r.ProtoAtLeast(1, 1) {
-		return
-	}
-	if status >= 200 && x.status == 0 {
-		x.status = status
-		if _, ok := x.r.Body.(*guardedBody); ok && !x.deadlines.http2 && !x.body.eof.Load() {
-			// An early answer: net/http would first wait for the rest of the
-			// body, unless the connection ends.
-			x.closing = true
-		}
-		if x.closing {
-			x.Header().Set("Connection", "close")
-		}
-	}
-	x.w.WriteHeader(status)
-}
-
-// Write implements http.ResponseWriter.
-func (x *exchange) Write(p []byte) (int, error) {
-	if x.status == 0 {
-		x.WriteHeader(http.StatusOK)
-	}
-	x.deadlines.write(x.stallDeadline())
-	n, err := x.w.Write(p)
-	x.deadlines.write(time.Time{})
-	x.out64 += int64(n)
-	return n, err
-}
-
-// FlushError is for http.ResponseController.
-func (x *exchange) FlushError() error {
-	x.deadlines.write(x.stallDeadline())
-	defer x.deadlines.write(time.Time{})
-	return http.NewResponseController(x.w).Flush()
-}
-
-// stallDeadline is when a client that takes nothing of an HTTP/2 response is
-// given up: it can keep its connection busy and its window shut, so that no
-// write to the connection is ever late. Over HTTP/1.1 conn.Write sees to it, and
-// this is the zero time.
-func (x *exchange) stallDeadline() time.Time {
-	if x.r.ProtoMajor < 2 || x.gen == nil {
-		return time.Time{}
-	}
-	return x.in.now().Add(x.gen.limits.BodyIdleTimeout)
-}
-
-// Hijack is for http.ResponseController, which ReverseProxy takes the
-// connection over with after a 101.
-func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	c, rw, err := http.NewResponseController(x.w).Hijack()
-	if err != nil {
-		return nil, nil, err
-	}
-	x.switched, x.status = true, http.StatusSwitchingProtocols
-	return &hijacked{c, rw.Reader, x.gen.limits.BodyIdleTimeout}, rw, nil
-}
-
-// A hijacked connection gives first what net/http had read already: a client
-// may send its first frames together with the request.
-type hijacked struct {
-	net.Conn
-	early  *bufio.Reader
-	linger time.Duration
-}
-
-// CloseWrite passes on that the application has said its last word. The client
-// may still say its own, for as long as linger, and then the place is free.
-func (h *hijacked) CloseWrite() error {
-	half, ok := h.Conn.(interface{ CloseWrite() error })
-	if !ok {
-		return errors.ErrUnsupported
-	}
-	_ = h.SetReadDeadline(time.Now().Add(h.linger))
-	return half.CloseWrite()
-}
-
-// Read implements io.Reader.
-func (h *hijacked) Read(p []byte) (int, error) {
-	if n := h.early.Buffered(); n > 0 {
-		return h.early.Read(p[:min(n, len(p))])
-	}
-	return h.Conn.Read(p)
-}
-
-// clientIP returns the address of the client without its port.
-func (x *exchange) clientIP() string {
-	addr, err := netip.ParseAddrPort(x.r.RemoteAddr)
-	if err != nil {
-		return "unknown" // RFC 7239 §6.2; by the PROXY protocol it may be the path of a socket
-	}
-	return addr.Addr().WithZone("").Unmap().String()
+// line is the content of an answer.
+func (f *fault) line() string {
+	return strconv.Itoa(f.status) + " " + http.StatusText(f.status) + ": " + string(f.reason) + "\n"
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sidegate/sidegate/proxy/certs"
+	"github.com/sidegate/sidegate/proxy/http1"
 	"github.com/sidegate/sidegate/proxy/policy"
 )
 
@@ -17,9 +18,12 @@ type generation struct {
 	bundle   *certs.Bundle
 	settings *Settings
 	limits   Limits
+	wire     http1.Limits
 	policy   *policy.Policy
 	strip    *stripper
 	upstream *upstream
+
+	ruleHeaders []string
 
 	tls     *tls.Config
 	tickets ticketing
@@ -34,10 +38,13 @@ func newGeneration(b *certs.Bundle, s *Settings, old *generation) *generation {
 		limits:   s.Limits.withDefaults(),
 		policy:   s.Policy,
 		strip:    newStripper(s.Headers, s.Policy.BindsRequest()),
+
+		ruleHeaders: ruleHeaders(s.Headers),
 	}
 	if g.policy == nil {
 		g.policy = &policy.Policy{}
 	}
+	g.wire = g.limits.wire()
 	if old != nil && old.upstream.serves(s) {
 		g.upstream = old.upstream
 	} else {

@@ -108,7 +108,8 @@ func (g *gate) start() {
 	}
 	m := proxy.NewMetrics(g.reg)
 	m.Watch("ingress", g.store)
-	g.in, err = proxy.NewIngress("ingress", g.store.Current(), &g.set, m, log)
+	settings := g.set // immutable once given away; a test may change its own
+	g.in, err = proxy.NewIngress("ingress", g.store.Current(), &settings, m, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,8 @@ package proxy
 import (
 	"net/http"
 	"strings"
+
+	"github.com/sidegate/sidegate/proxy/http1"
 )
 
 // The identity headers that Sidegate sets on every request.
@@ -59,7 +61,7 @@ var framing = map[string]string{
 	"connection": "Connection", "upgrade": "Upgrade",
 }
 
-// A stripper removes identity headers in every spelling.
+// A stripper knows identity headers in every spelling.
 type stripper struct{ exact map[string]bool }
 
 // newStripper returns a stripper of all families and of the user's own names,
@@ -74,52 +76,57 @@ func newStripper(own []Header, bindsRequest bool) *stripper {
 	}
 	for _, h := range own {
 		if h.Name != "" {
-			s.exact[normalise(h.Name)] = true
+			s.exact[string(appendNormal(nil, h.Name))] = true
 		}
 	}
 	return s
 }
 
 // strip removes from h every field whose normalised name is one of ours.
-// Applications behind CGI, WSGI, Rack and PHP read X_Client_Subject,
-// X.Client.Subject and X-Client-Subject as the same variable
-// (CVE-2025-64484, CVE-2026-39858), so a name is compared as they would.
 func (s *stripper) strip(h http.Header) {
 	for name := range h {
-		if s.ours(name) {
+		if ours(s, name) {
 			delete(h, name)
 		}
 	}
 }
 
-func (s *stripper) ours(name string) bool {
-	n := normalise(name)
-	if s.exact[n] {
+// ours reports whether a name, normalised, is one of ours. Applications behind
+// CGI, WSGI, Rack and PHP read X_Client_Subject, X.Client.Subject and
+// X-Client-Subject as the same variable (CVE-2025-64484, CVE-2026-39858), so a
+// name is compared as they would.
+func ours[T string | []byte](s *stripper, name T) bool {
+	var room [64]byte
+	n := appendNormal(room[:0], name)
+	if s.exact[string(n)] {
 		return true
 	}
-	if real, ok := framing[n]; ok && name != real {
+	if real, ok := framing[string(n)]; ok && !strings.EqualFold(real, string(name)) {
 		return true
 	}
 	for _, f := range families {
-		if strings.HasPrefix(n, f) {
+		if len(n) >= len(f) && string(n[:len(f)]) == f {
 			return true
 		}
 	}
 	return false
 }
 
-// normalise maps a field name to what the laxest application makes of it: lower
+// appendNormal appends what the laxest application makes of a field name: lower
 // case, and "-" for everything but letters and digits.
-func normalise(name string) string {
-	return strings.Map(func(r rune) rune {
+func appendNormal[T string | []byte](dst []byte, name T) []byte {
+	for i := range len(name) {
+		b := name[i]
 		switch {
-		case 'A' <= r && r <= 'Z':
-			return r + ('a' - 'A')
-		case 'a' <= r && r <= 'z', '0' <= r && r <= '9':
-			return r
+		case 'A' <= b && b <= 'Z':
+			b += 'a' - 'A'
+		case 'a' <= b && b <= 'z', '0' <= b && b <= '9':
+		default:
+			b = '-'
 		}
-		return '-'
-	}, name)
+		dst = append(dst, b)
+	}
+	return dst
 }
 
 // setIdentity puts the identity of the caller on a request from which every
@@ -129,10 +136,35 @@ func (v *verdict) setIdentity(h http.Header, rule string) {
 		h[hv.name] = hv.value
 	}
 	value := []string{rule}
-	h[headerRule] = value
-	for _, own := range v.gen.settings.Headers {
-		if own.Name != "" && own.Value == ValueRule {
-			h[http.CanonicalHeaderKey(own.Name)] = value
+	for _, name := range v.gen.ruleHeaders {
+		h[name] = value
+	}
+}
+
+// appendIdentity appends the same as field lines.
+func (v *verdict) appendIdentity(dst []byte, rule string) []byte {
+	dst = append(dst, v.lines...)
+	for _, name := range v.gen.ruleHeaders {
+		dst = http1.AppendField(dst, name, rule)
+	}
+	return dst
+}
+
+// ruleHeaders returns the names of the headers that tell the rule.
+func ruleHeaders(own []Header) []string {
+	names := []string{headerRule}
+	for _, h := range own {
+		if h.Name != "" && h.Value == ValueRule {
+			names = append(names, http.CanonicalHeaderKey(h.Name))
 		}
 	}
+	return names
+}
+
+// lines returns headers as field lines.
+func lines(set []headerValue) (out []byte) {
+	for _, h := range set {
+		out = http1.AppendField(out, h.name, h.value[0])
+	}
+	return out
 }

@@ -280,9 +280,13 @@ func TestOverridesAreRemovedWhereRulesLookAtTheRequest(t *testing.T) {
 
 // earlyApp answers with 401 before it has read a body, and then reads it.
 func earlyApp() option {
-	return rawApp(func(c net.Conn, in *bufio.Reader, _ string) {
-		_, _ = io.WriteString(c, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
-		_, _ = io.Copy(io.Discard, in)
+	return rawApp(func(c net.Conn, in *bufio.Reader, head string) {
+		for ; head != ""; head = readHead(in) {
+			_, _ = io.WriteString(c, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
+			if !strings.HasPrefix(head, "GET ") {
+				_, _ = io.Copy(io.Discard, in)
+			}
+		}
 	})
 }
 
@@ -336,11 +340,11 @@ func TestExpectedBodyDoesNotDelayAnEarlyAnswer(t *testing.T) {
 	start := time.Now()
 	_, _ = io.WriteString(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n")
 	in := bufio.NewReader(c)
-	if head := readHead(in); !strings.HasPrefix(head, "HTTP/1.1 100 ") {
-		t.Fatalf("first answer %q", head)
+	head := readHead(in)
+	if strings.HasPrefix(head, "HTTP/1.1 100 ") {
+		t.Errorf("the application declines, and the client is told %q", head)
 	}
-	_, _ = io.WriteString(c, "0123456789")
-	if head := readHead(in); !strings.HasPrefix(head, "HTTP/1.1 401 ") || time.Since(start) > 8*time.Second {
+	if !strings.HasPrefix(head, "HTTP/1.1 401 ") || time.Since(start) > 8*time.Second {
 		t.Errorf("answer %q after %v", head, time.Since(start))
 	}
 }

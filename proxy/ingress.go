@@ -31,7 +31,11 @@ type Ingress struct {
 	open       atomic.Int64 // connections
 	draining   atomic.Bool
 	closing    chan struct{} // closed when no more connections are accepted
+	ended      chan struct{} // closed at the end of a drain
 	running    sync.WaitGroup
+	patrolling sync.Once
+	ending     sync.Once
+	relays     atomic.Int64 // connections that are served by a relay
 	forwarding atomic.Int64 // requests at the application
 	warned     atomic.Int64 // unix time of the last "too many connections" line
 	recent     recent
@@ -55,6 +59,7 @@ func NewIngress(name string, b *certs.Bundle, s *Settings, m *Metrics, log logr.
 		metrics: m,
 		now:     time.Now,
 		closing: make(chan struct{}),
+		ended:   make(chan struct{}),
 		conns:   make(map[*conn]struct{}),
 	}
 	in.forward = httputil.ReverseProxy{
@@ -106,7 +111,7 @@ func (in *Ingress) replace(next func(*generation) (*certs.Bundle, *Settings)) er
 	g := newGeneration(b, s, old)
 	in.cur.Store(g)
 	if old != nil && old.upstream != g.upstream {
-		old.upstream.transport.CloseIdleConnections()
+		old.upstream.close()
 	}
 	return nil
 }
@@ -114,77 +119,64 @@ func (in *Ingress) replace(next func(*generation) (*certs.Bundle, *Settings)) er
 // Connections returns how many client connections are open now.
 func (in *Ingress) Connections() int { return int(in.open.Load()) }
 
-// serveHTTP is the request path.
+// serveHTTP is the path of a request that net/http serves.
 func (in *Ingress) serveHTTP(s *server, w http.ResponseWriter, r *http.Request) {
 	c, _ := r.Context().Value(connKey{}).(*conn)
 	if c == nil { // cannot be: every connection is ours
 		panic(http.ErrAbortHandler)
 	}
-	x := &exchange{in: in, conn: c, w: w, r: r, start: in.now()}
+	x := &served{w: w, r: r}
+	x.exchange = exchange{in: in, conn: c, start: in.now(), asked: asked{r.Proto, r.Method, r.Host, r.URL.EscapedPath()}}
 	x.deadlines.rc, x.deadlines.http2 = http.NewResponseController(w), r.ProtoMajor == 2
 	defer x.finish()
 	// What follows an upgrade is not HTTP/1.1 as http1.Guard knows it: unless the
 	// protocol is switched, the connection ends with the answer.
 	x.closing = s.retired.Load() || in.draining.Load() || r.Header["Upgrade"] != nil
 
-	x.verdict = c.current(x.start)
-	x.gen = x.verdict.gen
-	if f := x.decide(); f != nil {
-		x.answer(f)
+	f := formOf(r)
+	if fault := x.decide(&f); fault != nil {
+		x.answer(fault)
 		return
 	}
 	x.pass()
 }
 
-// decide asks who is calling, whether the request is well-formed, and whether
-// they may. It returns why not, or nil.
-func (x *exchange) decide() *fault {
-	v := x.verdict
-	if v.refusal != nil {
-		return &fault{http.StatusUnauthorized, reason(v.refusal.Reason), "trust was withdrawn from an open connection: " + v.refusal.Detail}
-	}
-	if f := x.gen.checkRequest(x.r); f != nil {
-		return f
-	}
-	if v.unnamed != nil {
-		return &fault{http.StatusForbidden, reasonAmbiguous, v.unnamed.Error()}
-	}
-	d := v.grant.Decide(x.r.Method, x.r.URL.EscapedPath())
-	if !d.Allowed {
-		return &fault{http.StatusForbidden, reason(d.Reason), d.Detail}
-	}
-	x.rule = d.Rule
-	return nil
-}
-
 // pass forwards the request and the application's response.
-func (x *exchange) pass() {
-	defer x.in.forwarding.Add(-1)
-	if n := x.in.forwarding.Add(1); n > int64(x.gen.limits.MaxRequests) {
-		x.answer(&fault{http.StatusServiceUnavailable, reasonOverloaded, "limits.maxRequests are at the application already"})
+func (x *served) pass() {
+	defer x.leave()
+	if f := x.enter(); f != nil {
+		x.answer(f)
 		return
 	}
 	if x.r.Body != nil && x.r.Body != http.NoBody {
 		x.r.Body = x.guardBody(x.r.Body)
 		defer x.leaveBody()
 	}
-	x.in.forward.ServeHTTP(x, x.r.WithContext(withExchange(x.r.Context(), x)))
+	if pool := x.gen.upstream.pool; pool != nil {
+		if x.r.ProtoMajor < 2 {
+			x.answer(x.wrongServer())
+			return
+		}
+		x.relay(pool)
+		return
+	}
+	x.in.forward.ServeHTTP(x, x.r.WithContext(withServed(x.r.Context(), x)))
 }
 
 // rewrite makes the outgoing request. ReverseProxy has removed hop-by-hop
 // fields before, so a client cannot name our headers in Connection and have
 // them removed after they are set.
 func rewrite(p *httputil.ProxyRequest) {
-	x := exchangeOf(p.In.Context())
+	x := servedOf(p.In.Context())
 	h := p.Out.Header
 	x.gen.strip.strip(h)
 	x.verdict.setIdentity(h, x.rule)
-	h["X-Forwarded-For"] = []string{x.clientIP()}
+	h["X-Forwarded-For"] = []string{x.conn.clientIP()}
 	h["X-Forwarded-Proto"] = forwardedProto
 	h["X-Forwarded-Host"] = []string{p.In.Host}
 
 	u := *p.In.URL // the query byte for byte: signatures are made over it
-	u.Scheme, u.Host, u.User = x.gen.upstream.scheme, x.gen.upstream.host, nil
+	u.Scheme, u.Host, u.User = "http", x.gen.upstream.url.Host, nil
 	p.Out.URL = &u
 	p.Out.Host = p.In.Host
 	delete(h, "Expect") // answered here: net/http asks for the body when it is first read
@@ -202,7 +194,7 @@ type perRequest struct{}
 
 // RoundTrip implements http.RoundTripper.
 func (perRequest) RoundTrip(r *http.Request) (*http.Response, error) {
-	return exchangeOf(r.Context()).gen.upstream.transport.RoundTrip(r)
+	return servedOf(r.Context()).gen.upstream.transport.RoundTrip(r)
 }
 
 // checkResponse refuses a status that HTTP does not have (RFC 9110 §15); interim
@@ -216,7 +208,7 @@ func checkResponse(r *http.Response) error {
 
 // forwardFailed answers when the application could not.
 func forwardFailed(_ http.ResponseWriter, r *http.Request, err error) {
-	x := exchangeOf(r.Context())
+	x := servedOf(r.Context())
 	if x.switched {
 		return // hijacked: there is no HTTP response to send any more
 	}

@@ -31,6 +31,7 @@ const (
 	reasonConnect      = reason("connect")
 	reasonMalformed    = reason("request-malformed")
 	reasonFraming      = reason("framing") // refused by http1.Guard before it was a request
+	reasonExpect       = reason("expectation")
 	reasonUpgrade      = reason("upgrade")
 	reasonHost         = reason("host-malformed")
 	reasonLength       = reason("content-length")
@@ -72,17 +73,18 @@ func (in *Ingress) record(x *exchange) {
 	if x.fault != nil && status == 0 {
 		status = x.fault.status
 	}
+	remote := x.conn.RemoteAddr().String()
 	kv := append(make([]any, 0, 40),
-		"listener", in.name, "remote", x.r.RemoteAddr, "proto", x.r.Proto,
-		"method", bounded(x.r.Method), "host", bounded(x.r.Host), "path", bounded(x.r.URL.EscapedPath()),
+		"listener", in.name, "remote", remote, "proto", x.asked.proto,
+		"method", bounded(x.asked.method), "host", bounded(x.asked.host), "path", bounded(x.asked.path),
 		"status", status, "reason", string(why), "rule", x.rule,
-		"durationMs", float64(took.Microseconds())/1000, "bytesIn", x.body.bytes.Load(), "bytesOut", x.out64)
+		"durationMs", float64(took.Microseconds())/1000, "bytesIn", x.bytesIn, "bytesOut", x.bytesOut)
 	kv = append(kv, identityFields(x.verdict)...)
 	if why == reasonOK {
 		in.log.Info("request", kv...)
 		return
 	}
-	refusal := Refusal{Time: x.start, Remote: x.r.RemoteAddr, Status: status, Reason: string(why), Detail: bounded(x.fault.detail)}
+	refusal := Refusal{Time: x.start, Remote: remote, Status: status, Reason: string(why), Detail: bounded(x.fault.detail)}
 	if c := x.verdict.client; c != nil {
 		refusal.Subject = bounded(c.Subject.String())
 	}

@@ -14,19 +14,36 @@ type fault struct {
 	detail string // for the log; hostile bytes are quoted
 }
 
-// checkRequest reports why r may not be forwarded, or nil. net/http has parsed
-// it already, http1.Guard has held HTTP/1.1 to its framing, and HTTP/2 has its
-// own; here stands what both let through and an application might understand
-// differently from us.
-func (g *generation) checkRequest(r *http.Request) *fault {
-	for _, check := range []func(*http.Request) *fault{
-		checkMethod, g.checkUpgrade, checkTarget, checkHost, checkLength,
-	} {
-		if f := check(r); f != nil {
-			return f
-		}
+// A form is what both protocols tell of the form of a request.
+type form struct {
+	method, host string
+	path         string // percent-encoded, as sent, without the query
+	isPath       bool   // the target is a path: neither "*" nor anything else
+	upgrade      string // the Upgrade fields
+	upgrades     int    // how many there are
+	http11       bool
+	length       int64  // of the content; -1 if it is not announced
+	fault        *fault // what else is wrong, in one protocol
+}
+
+// checkForm reports why a request may not be forwarded, or nil. Whoever parsed it
+// has held it to its protocol; here stands what an application might
+// understand differently from us.
+func (g *generation) checkForm(f *form) *fault {
+	if f := checkMethod(f.method); f != nil {
+		return f
 	}
-	if g.limits.BodyBytes > 0 && r.ContentLength > g.limits.BodyBytes {
+	if f := g.checkUpgrade(f); f != nil {
+		return f
+	}
+	switch {
+	case !f.isPath:
+		return &fault{http.StatusBadRequest, reasonMalformed, "the request target is not a path: " + quote(f.path)}
+	case !validHost(f.host):
+		return &fault{http.StatusBadRequest, reasonHost, "Host or :authority is malformed: " + quote(f.host)}
+	case f.fault != nil:
+		return f.fault
+	case g.limits.BodyBytes > 0 && f.length > g.limits.BodyBytes:
 		return &fault{http.StatusRequestEntityTooLarge, reasonBodyTooLarge, "the announced body is larger than limits.bodyBytes"}
 	}
 	return nil
@@ -36,62 +53,62 @@ func (g *generation) checkRequest(r *http.Request) *fault {
 // every check (CVE-2026-56866), and methods that are not tokens (RFC 9110
 // §9.1): HTTP/2 may carry a blank in one, which would write a second request
 // line upstream.
-func checkMethod(r *http.Request) *fault {
+func checkMethod(method string) *fault {
 	switch {
-	case r.Method == http.MethodConnect:
+	case method == http.MethodConnect:
 		return &fault{http.StatusMethodNotAllowed, reasonConnect, "CONNECT is never forwarded"}
-	case !validToken(r.Method):
-		return &fault{http.StatusBadRequest, reasonMalformed, "the method is not a token: " + quote(r.Method)}
+	case !validToken(method):
+		return &fault{http.StatusBadRequest, reasonMalformed, "the method is not a token: " + quote(method)}
 	}
 	return nil
 }
 
 // checkUpgrade refuses a change of protocol, but for WebSocket where it is
 // switched on. Upgrade: h2c would carry requests past every check.
-func (g *generation) checkUpgrade(r *http.Request) *fault {
-	up, ok := r.Header["Upgrade"]
-	if !ok {
+func (g *generation) checkUpgrade(f *form) *fault {
+	if f.upgrades == 0 {
 		return nil
 	}
-	detail := "Upgrade: " + quote(strings.Join(up, ", "))
 	switch {
-	case len(up) != 1 || !strings.EqualFold(up[0], "websocket"):
-		return &fault{http.StatusBadRequest, reasonUpgrade, detail + " is never forwarded"}
+	case f.upgrades != 1 || !strings.EqualFold(f.upgrade, "websocket"):
+		return &fault{http.StatusBadRequest, reasonUpgrade, "Upgrade: " + quote(f.upgrade) + " is never forwarded"}
 	case !g.settings.WebSocket:
-		return &fault{http.StatusBadRequest, reasonUpgrade, detail + " needs `websocket: true`"}
-	case r.Method != http.MethodGet || r.ProtoMajor != 1 || r.ProtoMinor != 1 || r.ContentLength != 0:
+		return &fault{http.StatusBadRequest, reasonUpgrade, "Upgrade: " + quote(f.upgrade) + " needs `websocket: true`"}
+	case f.method != http.MethodGet || !f.http11 || f.length != 0:
 		return &fault{http.StatusBadRequest, reasonUpgrade, "a WebSocket handshake is a GET of HTTP/1.1 without a body (RFC 6455 §4.1)"}
 	}
 	return nil
 }
 
-// checkTarget refuses a request target with anything but visible ASCII: a blank
-// in the :path of HTTP/2 would end the request line written upstream. The
-// asterisk form asks the server, not the application.
-func checkTarget(r *http.Request) *fault {
+// formOf returns the form of a request that net/http has parsed.
+func formOf(r *http.Request) form {
+	up := r.Header["Upgrade"]
+	return form{
+		method: r.Method, host: r.Host, path: r.URL.EscapedPath(), isPath: isPath(r),
+		upgrade: strings.Join(up, ", "), upgrades: len(up),
+		http11: r.ProtoMajor == 1 && r.ProtoMinor == 1,
+		length: r.ContentLength, fault: faultOfHTTP2(r),
+	}
+}
+
+func isPath(r *http.Request) bool {
+	relative := r.URL.Path != "" && r.URL.Path[0] != '/'
+	absoluteH2 := r.ProtoMajor == 2 && !strings.HasPrefix(r.RequestURI, "/") // RFC 9113 §8.3.1
+	return r.URL.Opaque == "" && !relative && !absoluteH2 && !strings.Contains(r.RequestURI, "#")
+}
+
+// faultOfHTTP2 finds what net/http lets through and HTTP/1.1 cannot say.
+func faultOfHTTP2(r *http.Request) *fault {
 	for i := range len(r.RequestURI) {
+		// A blank in the :path of HTTP/2 would end the request line written upstream.
 		if b := r.RequestURI[i]; b <= ' ' || b >= 0x7f {
 			return &fault{http.StatusBadRequest, reasonMalformed, "the request target has a byte that must be percent-encoded: " + quote(r.RequestURI)}
 		}
 	}
-	relative := r.URL.Path != "" && r.URL.Path[0] != '/'
-	absoluteH2 := r.ProtoMajor == 2 && !strings.HasPrefix(r.RequestURI, "/") // RFC 9113 §8.3.1
-	if r.URL.Opaque != "" || relative || absoluteH2 || strings.Contains(r.RequestURI, "#") {
-		return &fault{http.StatusBadRequest, reasonMalformed, "the request target is not a path: " + quote(r.RequestURI)}
-	}
-	return nil
-}
-
-// checkHost refuses a Host or :authority that is not host[:port] of RFC 3986
-// §3.2, and an HTTP/2 request in which the two differ (RFC 9113 §8.3.1).
-func checkHost(r *http.Request) *fault {
-	if !validHost(r.Host) {
-		return &fault{http.StatusBadRequest, reasonHost, "Host or :authority is malformed: " + quote(r.Host)}
-	}
 	if also, ok := r.Header["Host"]; ok && (len(also) != 1 || also[0] != r.Host) {
-		return &fault{http.StatusBadRequest, reasonHost, ":authority and Host differ: " + quote(strings.Join(also, ", "))}
+		return &fault{http.StatusBadRequest, reasonHost, ":authority and Host differ: " + quote(strings.Join(also, ", "))} // RFC 9113 §8.3.1
 	}
-	return nil
+	return checkLength(r)
 }
 
 // checkLength refuses a Content-Length that is repeated, not a number, or not

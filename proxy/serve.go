@@ -80,12 +80,20 @@ func (in *Ingress) newServer(l Limits) *server {
 	return s
 }
 
-// dispatch hands a connection over for its protocol. HTTP/1.1 is read through a
-// Guard; HTTP/2 needs the *tls.Conn itself, by which net/http knows it.
+// dispatch hands a connection over for its protocol: HTTP/1.1 to a relay, on a
+// goroutine that has no stack of a handshake; HTTP/2 to net/http, which knows it
+// by the *tls.Conn. HTTP/1.1 for an application that speaks HTTP/2 is net/http's
+// as well, and read through a Guard.
 func (in *Ingress) dispatch(c *conn) {
-	limits := in.cur.Load().limits // those of now, or servers old and new would take turns
+	g := in.cur.Load()
+	limits := g.limits // those of now, or servers old and new would take turns
 	var hc net.Conn = c.tls
 	if c.tls.ConnectionState().NegotiatedProtocol != "h2" {
+		if g.upstream.pool != nil {
+			in.relays.Add(1)
+			go c.relay()
+			return
+		}
 		hc = http1.Guard(c.tls, http1.Options{
 			HeadBytes: headerLimit(limits) + headerSlack,
 			Report:    func(v *http1.Violation) { in.recordViolation(c, v) },
@@ -182,16 +190,18 @@ func (in *Ingress) Drain(ctx context.Context, delay time.Duration) error {
 		first = err
 	}
 	in.closeConns()
+	in.ending.Do(func() { close(in.ended) })
 	in.running.Wait()
 	return first
 }
 
-// settled waits until no request is under way or ctx is done. net/http itself
-// does not wait for connections that were taken over.
+// settled waits until no request is under way and no relay has a connection, or
+// ctx is done. net/http itself does not wait for connections that were taken over.
 func (in *Ingress) settled(ctx context.Context) error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for in.forwarding.Load() > 0 {
+	for in.forwarding.Load() > 0 || in.relays.Load() > 0 {
+		in.closeIdle()
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

@@ -15,7 +15,7 @@ import (
 )
 
 func TestConnectionsOfARetiredServerAreAskedToComeBack(t *testing.T) {
-	g := openGate(t)
+	g := openGate(t, overH2C)
 	c := g.dial(g.partner, nil)
 	defer c.Close()
 	fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -40,7 +40,7 @@ func TestConnectionsOfARetiredServerAreAskedToComeBack(t *testing.T) {
 // A handshake may begin before a change of limits or a drain and end after it.
 func TestHandshakesThatStraddleAChange(t *testing.T) {
 	t.Run("of limits are served under the new ones", func(t *testing.T) {
-		g := openGate(t)
+		g := openGate(t, overH2C)
 		g.get(g.client(g.partner, false), "/")
 		halves := make([]*halfway, 20)
 		for i := range halves {
@@ -58,7 +58,7 @@ func TestHandshakesThatStraddleAChange(t *testing.T) {
 		}
 	})
 	t.Run("with a drain do not hold it up", func(t *testing.T) {
-		g := openGate(t)
+		g := openGate(t, overH2C)
 		g.get(g.client(g.partner, false), "/")
 		h := g.halfway()
 		g.configure(func(s *proxy.Settings) { s.Limits.IdleTimeout = time.Minute })

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/sidegate/sidegate/proxy/http1"
 	"github.com/sidegate/sidegate/proxy/policy"
 )
 
@@ -74,6 +75,14 @@ func (l Limits) withDefaults() Limits {
 		MaxConnections:   or(l.MaxConnections, 10_000),
 		MaxStreams:       or(l.MaxStreams, 250),
 		MaxRequests:      or(l.MaxRequests, 4096),
+	}
+}
+
+// wire returns what of the limits is the HTTP/1.1 relay's.
+func (l Limits) wire() http1.Limits {
+	return http1.Limits{
+		HeadBytes: l.HeaderBytes, HeadTime: l.HeaderTimeout, Fields: http1.DefaultFields,
+		ContentBytes: l.BodyBytes, ContentIdle: l.BodyIdleTimeout,
 	}
 }
 

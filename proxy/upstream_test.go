@@ -29,6 +29,17 @@ func (g *gate) listenApp(ln net.Listener, upstream string, h2c bool) {
 	g.set.Upstream, _ = url.Parse(upstream)
 }
 
+// overH2C makes the application one that speaks HTTP/2.
+func overH2C(g *gate) {
+	g.t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.listenApp(ln, "h2c://"+ln.Addr().String(), true)
+	g.set.HTTP2 = true
+}
+
 func TestUpstreams(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -43,14 +54,7 @@ func TestUpstreams(t *testing.T) {
 			}
 			g.listenApp(ln, "unix://"+path, false)
 		}, "HTTP/1.1"},
-		{"over h2c", func(g *gate) {
-			ln, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				g.t.Fatal(err)
-			}
-			g.listenApp(ln, "h2c://"+ln.Addr().String(), true)
-			g.set.HTTP2 = true
-		}, "HTTP/2.0"},
+		{"over h2c", overH2C, "HTTP/2.0"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -20,6 +20,7 @@
 //	gate.go      one ingress with its certificates and its listener
 //	sidecar.go   all gates, opened before any is served; drained at the end
 //	reload.go    the configuration file changed: everything of it, or nothing
+//	memory.go    what a burst needed is given back when it is over
 //	health.go    what probes and Prometheus are told; status.go, what people are
 //
 // What is in demo*.go runs the same sidecar in one process with its callers.
@@ -38,7 +39,10 @@ import (
 )
 
 func main() {
-	os.Exit(execute(context.Background(), os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+	stopProfile := startProfile()
+	code := execute(context.Background(), os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
+	stopProfile()
+	os.Exit(code)
 }
 
 // streams are where a command reads and writes.

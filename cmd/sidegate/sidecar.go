@@ -178,6 +178,7 @@ func (s *sidecar) Run(ctx context.Context) error {
 		group.Go(func() error { return g.ingress.Serve(g.ln) })
 	}
 	s.serveEndpoints(alive, group)
+	group.Go(func() error { trimMemory(alive); return nil })
 	s.serving.Store(true)
 	if s.options.ConfigFile != "" {
 		group.Go(func() error { return s.followConfig(alive) })

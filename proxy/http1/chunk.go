@@ -2,23 +2,17 @@ package http1
 
 import "bytes"
 
-// chunkSize checks chunk-size [ chunk-ext ] (RFC 9112 §7.1). Extensions are
+// parseChunkSize reads chunk-size [ chunk-ext ] (RFC 9112 §7.1). Extensions are
 // bounded by the limit of the line and have no white space.
-func (s *stream) chunkSize(text []byte) *Violation {
-	size, extension, _ := bytes.Cut(text, []byte(";"))
+func parseChunkSize(text []byte) (size int64, v *Violation) {
+	hex, extension, _ := bytes.Cut(text, []byte(";"))
 	switch at := visible.stray(extension); {
-	case len(size) > 15 || !hexDigits.all(size):
-		return violation(BadChunk, "the chunk size is not a number of 1 to 15 hexadecimal digits: %s", size)
+	case len(hex) > 15 || !hexDigits.all(hex):
+		return 0, violation(BadChunk, "the chunk size is not a number of 1 to 15 hexadecimal digits: %s", hex)
 	case at >= 0:
-		return violation(BadChunk, "a chunk extension has the byte %#02x", extension[at])
+		return 0, violation(BadChunk, "a chunk extension has the byte %#02x", extension[at])
 	}
-	s.left = parseHex(size)
-	if s.left == 0 {
-		s.begin(inTrailer)
-	} else {
-		s.begin(inChunkData)
-	}
-	return nil
+	return parseHex(hex), nil
 }
 
 // parseHex returns the number of up to 15 hexadecimal digits.
@@ -37,13 +31,13 @@ func parseHex(digits []byte) (n int64) {
 	return n
 }
 
-// trailerField checks a field line after the last chunk.
-func (s *stream) trailerField(text []byte) *Violation {
-	name, _, v := s.cutField(text)
+// cutTrailer divides a field line after the last chunk.
+func cutTrailer(text []byte) (name, value []byte, v *Violation) {
+	name, value, v = cutField(text)
 	if v == nil && headOnly(name) {
 		v = violation(BadTrailer, "the field %s is in the trailer section", name)
 	}
-	return v
+	return name, value, v
 }
 
 // checkAnnounced checks the Trailer field, a list of names.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/sidegate/sidegate/proxy/http1"
 )
@@ -21,6 +22,8 @@ type wire struct {
 }
 
 func (w wire) Read(b []byte) (int, error) { return w.r.Read(b) }
+
+func (wire) SetReadDeadline(time.Time) error { return nil }
 
 // through reads all of input through a Guard and returns what passed and why
 // the rest did not.
@@ -61,6 +64,9 @@ func accept(t *testing.T, what, input string) {
 		if reason != "" || string(passed) != input {
 			t.Errorf("%s, %s: refused as %q after %q", what, feed, reason, passed)
 		}
+		if _, reason := relayed(reader(input), roomy); reason != "" {
+			t.Errorf("%s, %s: refused by the Session as %q", what, feed, reason)
+		}
 	}
 }
 
@@ -79,6 +85,37 @@ func refuse(t *testing.T, why, what, input string, good int) {
 		if n := requests(passed); n != good {
 			t.Errorf("%s, %s: net/http reads %d requests from %q, want %d", what, feed, n, passed, good)
 		}
+		if n, reason := relayed(reader(input), roomy); reason != why || n != good {
+			t.Errorf("%s, %s: refused by the Session as %q after %d requests, want %q after %d", what, feed, reason, n, why, good)
+		}
+	}
+}
+
+// roomy are the default limits of a Guard.
+var roomy = http1.Limits{HeadBytes: http1.DefaultHeadBytes, Fields: http1.DefaultFields, HeadTime: time.Minute, ContentIdle: time.Minute}
+
+// relayed reads requests as the relay does, up to the first that is refused or
+// unfinished, or asks for what is not HTTP.
+func relayed(input io.Reader, limits http1.Limits) (complete int, reason string) {
+	s := http1.NewSession(wire{r: input})
+	for {
+		if s.Await(time.Minute) != nil {
+			return complete, ""
+		}
+		req, err := s.Read(&limits)
+		if err == nil && (req.Upgrades > 0 || string(req.Method) == http.MethodConnect) {
+			return complete + 1, ""
+		}
+		for err == nil {
+			_, err = s.Next()
+		}
+		if v, ok := errors.AsType[*http1.Violation](err); ok {
+			return complete, v.Reason
+		}
+		if err != io.EOF {
+			return complete, ""
+		}
+		complete++
 	}
 }
 

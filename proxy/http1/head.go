@@ -10,6 +10,7 @@ import (
 type head struct {
 	http10    bool
 	connect   bool
+	trace     bool
 	authority []byte // of a target in absolute form; the storage is used again
 
 	host      bool
@@ -19,59 +20,76 @@ type head struct {
 	length    int64
 }
 
-// requestLine checks method SP target SP HTTP-version (RFC 9112 §3).
-func (s *stream) requestLine(text []byte) *Violation {
+// A requestLine is method SP target SP HTTP-version (RFC 9112 §3).
+type requestLine struct {
+	method, target []byte
+	authority      []byte // of a target in absolute form
+	rest           []byte // of the target, behind that
+	http10         bool
+}
+
+func parseRequestLine(text []byte) (l requestLine, v *Violation) {
 	method, rest, ok1 := bytes.Cut(text, []byte(" "))
 	target, version, ok2 := bytes.Cut(rest, []byte(" "))
 	switch {
 	case len(text) == 0:
-		return violation(BadRequestLine, "an empty line comes before the request-line")
+		return l, violation(BadRequestLine, "an empty line comes before the request-line")
 	case !tokenChars.all(method):
-		return violation(BadRequestLine, "the method %s is not a token", method)
+		return l, violation(BadRequestLine, "the method %s is not a token", method)
 	case !ok1 || !ok2 || len(target) == 0:
-		return violation(BadRequestLine, "the request-line with method %s has not three parts", method)
+		return l, violation(BadRequestLine, "the request-line with method %s has not three parts", method)
 	case string(version) != "HTTP/1.1" && string(version) != "HTTP/1.0":
-		return violation(BadVersion, "the version is %s", version)
+		return l, violation(BadVersion, "the version is %s", version)
 	}
-	authority, v := checkTarget(method, target)
-	if v != nil {
-		return v
-	}
-	s.head = head{
-		http10:    string(version) == "HTTP/1.0",
-		connect:   string(method) == "CONNECT",
-		authority: append(s.head.authority[:0], authority...),
-	}
-	s.state = inFields
-	return nil
+	l = requestLine{method: method, target: target, http10: string(version) == "HTTP/1.0"}
+	l.authority, l.rest, v = checkTarget(method, target)
+	return l, v
 }
 
-// field checks a field line of the head.
-func (s *stream) field(text []byte) *Violation {
-	name, value, v := s.cutField(text)
-	if v != nil {
-		return v
+// begin takes over what the request-line says.
+func (h *head) begin(l requestLine) {
+	*h = head{
+		http10:    l.http10,
+		connect:   string(l.method) == "CONNECT",
+		trace:     string(l.method) == "TRACE",
+		authority: append(h.authority[:0], l.authority...),
 	}
+}
+
+// field takes over what a field says of framing and routing.
+func (h *head) field(name, value []byte) *Violation {
 	switch {
 	case is(name, "host"):
-		return s.head.setHost(value)
+		return h.setHost(value)
 	case is(name, "content-length"):
-		return s.head.setLength(value)
+		return h.setLength(value)
 	case is(name, "transfer-encoding"):
-		return s.head.setEncoding(value)
+		return h.setEncoding(value)
 	case is(name, "upgrade"):
-		s.head.upgrade = true
+		h.upgrade = true
 	case is(name, "trailer"):
 		return checkAnnounced(value)
+	case is(name, "connection"):
+		return checkOptions(value)
 	}
 	return nil
 }
 
-// cutField divides a field line (RFC 9112 §5), which is counted.
-func (s *stream) cutField(text []byte) (name, value []byte, v *Violation) {
-	if s.fields++; s.fields > s.fieldLimit {
-		return nil, nil, violation(TooManyFields, "there are more than %d field lines", s.fieldLimit)
+// checkOptions refuses a Connection field that names what frames or routes the
+// message: whoever obeys it reads another message (RFC 9110 §7.6.1).
+func checkOptions(list []byte) *Violation {
+	for more := true; more; {
+		var option []byte
+		option, list, more = bytes.Cut(list, []byte(","))
+		if option = trimOWS(option); is(option, "content-length") || is(option, "transfer-encoding") || is(option, "host") {
+			return violation(BadField, "the Connection field names %s", option)
+		}
 	}
+	return nil
+}
+
+// cutField divides a field line (RFC 9112 §5).
+func cutField(text []byte) (name, value []byte, v *Violation) {
 	if text[0] == ' ' || text[0] == '\t' {
 		return nil, nil, violation(BadField, "a field line begins with white space (obs-fold, RFC 9112 §5.2)")
 	}
@@ -86,6 +104,10 @@ func (s *stream) cutField(text []byte) (name, value []byte, v *Violation) {
 		return nil, nil, violation(BadField, "the value of the field %s has the byte %#02x", name, value[at])
 	}
 	return name, trimOWS(value), nil
+}
+
+func tooManyFields(limit int) *Violation {
+	return violation(TooManyFields, "there are more than %d field lines", limit)
 }
 
 func (h *head) setHost(value []byte) *Violation {
@@ -129,25 +151,16 @@ func (h *head) setEncoding(value []byte) *Violation {
 	return nil
 }
 
-// endHead checks what can only be known when all fields are, and moves on to
-// what follows the head (RFC 9112 §6.3).
-func (s *stream) endHead() *Violation {
-	h := &s.head
+// end checks what can only be known when all fields are (RFC 9112 §6.3).
+func (h *head) end() *Violation {
 	switch {
 	case !h.host && !h.http10:
 		return violation(BadHost, "there is no Host field")
+	case h.trace && (h.chunked || h.length > 0):
+		return violation(AmbiguousFraming, "a TRACE has content, which it cannot have (RFC 9110 §9.3.8)")
 	case h.chunked && h.hasLength:
 		return violation(AmbiguousFraming, "there are both a Transfer-Encoding and a Content-Length of %s",
 			strconv.FormatInt(h.length, 10))
-	case h.connect || h.upgrade:
-		s.begin(inOpaque)
-	case h.chunked:
-		s.begin(inChunkSize)
-	case h.length > 0:
-		s.begin(inContent)
-		s.left = h.length
-	default:
-		s.begin(inRequestLine)
 	}
 	return nil
 }

@@ -181,17 +181,26 @@ func (s *stream) take(line []byte) *Violation {
 		}
 		return s.tooLarge()
 	}
-	text, ok := bytes.CutSuffix(line, []byte("\r\n"))
-	if !ok || bytes.IndexByte(text, '\r') >= 0 {
-		return violation(BadLineEnding, "%s has a CR or LF that is not part of a CRLF", s.state)
+	text, v := textOf(line, s.state)
+	if v == nil {
+		v = s.line(text)
 	}
-	if v := s.line(text); v != nil {
+	if v != nil {
 		return v
 	}
 	if s.size >= s.limit() {
 		return s.exceed()
 	}
 	return nil
+}
+
+// textOf returns the line without the CRLF that it must end in.
+func textOf(line []byte, where state) ([]byte, *Violation) {
+	text, ok := bytes.CutSuffix(line, []byte("\r\n"))
+	if !ok || bytes.IndexByte(text, '\r') >= 0 {
+		return nil, violation(BadLineEnding, "%s has a CR or LF that is not part of a CRLF", where)
+	}
+	return text, nil
 }
 
 // line checks a line without its line end.
@@ -214,5 +223,61 @@ func (s *stream) line(text []byte) *Violation {
 		s.begin(inRequestLine)
 		return nil
 	}
-	return s.trailerField(text)
+	if s.fields++; s.fields > s.fieldLimit {
+		return tooManyFields(s.fieldLimit)
+	}
+	_, _, v := cutTrailer(text)
+	return v
+}
+
+func (s *stream) requestLine(text []byte) *Violation {
+	l, v := parseRequestLine(text)
+	if v == nil {
+		s.head.begin(l)
+		s.state = inFields
+	}
+	return v
+}
+
+func (s *stream) field(text []byte) *Violation {
+	if s.fields++; s.fields > s.fieldLimit {
+		return tooManyFields(s.fieldLimit)
+	}
+	name, value, v := cutField(text)
+	if v != nil {
+		return v
+	}
+	return s.head.field(name, value)
+}
+
+// endHead moves on to what follows the head.
+func (s *stream) endHead() *Violation {
+	h := &s.head
+	if v := h.end(); v != nil {
+		return v
+	}
+	switch {
+	case h.connect || h.upgrade:
+		s.begin(inOpaque)
+	case h.chunked:
+		s.begin(inChunkSize)
+	case h.length > 0:
+		s.begin(inContent)
+		s.left = h.length
+	default:
+		s.begin(inRequestLine)
+	}
+	return nil
+}
+
+func (s *stream) chunkSize(text []byte) (v *Violation) {
+	if s.left, v = parseChunkSize(text); v != nil {
+		return v
+	}
+	if s.left == 0 {
+		s.begin(inTrailer)
+	} else {
+		s.begin(inChunkData)
+	}
+	return nil
 }

@@ -5,47 +5,47 @@ import (
 	"net/netip"
 )
 
-// checkTarget checks the request target (RFC 9112 §3.2) and returns the
-// authority in it, if it is in absolute form. Only one form fits a method.
-func checkTarget(method, target []byte) (authority []byte, v *Violation) {
+// checkTarget checks the request target (RFC 9112 §3.2). If it is in absolute form
+// it is divided; else all of it is rest. Only one form fits a method.
+func checkTarget(method, target []byte) (authority, rest []byte, v *Violation) {
 	if at := visible.stray(target); at >= 0 {
-		return nil, violation(BadTarget, "the target has the byte %#02x, which must be percent-encoded", target[at])
+		return nil, nil, violation(BadTarget, "the target has the byte %#02x, which must be percent-encoded", target[at])
 	}
 	if bytes.IndexByte(target, '#') >= 0 {
-		return nil, violation(BadTarget, "the target has a fragment")
+		return nil, nil, violation(BadTarget, "the target has a fragment")
 	}
 	switch {
 	case string(method) == "CONNECT":
 		host, port, ok := cutPort(target)
 		if !ok || len(port) == 0 || !validHost(host) {
-			return nil, violation(BadTarget, "the target of CONNECT is not host:port")
+			return nil, nil, violation(BadTarget, "the target of CONNECT is not host:port")
 		}
-		return nil, nil
+		return nil, target, nil
 	case string(target) == "*":
 		if string(method) != "OPTIONS" {
-			return nil, violation(BadTarget, "the target is * and the method not OPTIONS")
+			return nil, nil, violation(BadTarget, "the target is * and the method not OPTIONS")
 		}
-		return nil, nil
+		return nil, target, nil
 	case target[0] == '/':
-		return nil, checkPath(target)
+		return nil, target, checkPath(target)
 	}
 	return checkAbsolute(target)
 }
 
 // checkAbsolute checks a target in absolute form, with the scheme http or https.
-func checkAbsolute(target []byte) (authority []byte, v *Violation) {
+func checkAbsolute(target []byte) (authority, path []byte, v *Violation) {
 	scheme, rest, ok := bytes.Cut(target, []byte("://"))
 	if !ok || !is(scheme, "http") && !is(scheme, "https") {
-		return nil, violation(BadTarget, "the target is not a path nor an http or https URI")
+		return nil, nil, violation(BadTarget, "the target is not a path nor an http or https URI")
 	}
 	end := bytes.IndexAny(rest, "/?")
 	if end < 0 {
 		end = len(rest)
 	}
 	if !validAuthority(rest[:end]) {
-		return nil, violation(BadTarget, "the target has a malformed authority")
+		return nil, nil, violation(BadTarget, "the target has a malformed authority")
 	}
-	return rest[:end], checkPath(rest[end:])
+	return rest[:end], rest[end:], checkPath(rest[end:])
 }
 
 // checkPath finds percent signs that do not begin a triplet. They have no

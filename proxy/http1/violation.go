@@ -8,6 +8,7 @@ const (
 	BadRequestLine      = "bad-request-line"      // not: method SP target SP HTTP-version
 	BadTarget           = "bad-target"            // no form of RFC 9112 §3.2, or not one that fits the method
 	BadVersion          = "bad-version"           // neither HTTP/1.0 nor HTTP/1.1
+	BadStatusLine       = "bad-status-line"       // of a response: not: HTTP-version SP status-code SP reason-phrase
 	BadField            = "bad-field"             // not: name ":" OWS value OWS
 	TooManyFields       = "too-many-fields"       // more than [Options.Fields]
 	BadHost             = "bad-host"              // missing, repeated, malformed, or not that of the target

@@ -1,0 +1,156 @@
+package http1
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// bufferSize is that of the buffers that connections borrow: the content of two
+// TLS records.
+const bufferSize = 32 << 10
+
+var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+
+func borrow() []byte { return buffers.Get().(*[bufferSize]byte)[:] }
+
+// giveBack returns a buffer to the pool, unless it was made for a large head.
+func giveBack(b []byte) {
+	if cap(b) == bufferSize {
+		buffers.Put((*[bufferSize]byte)(b[:bufferSize]))
+	}
+}
+
+// A source reads a connection through a buffer that it has only while there is
+// something to read.
+type source struct {
+	conn  net.Conn
+	buf   []byte // nil while there is nothing to read
+	r, w  int    // buf[r:w] was read from conn and not consumed yet
+	moved bool   // the buffer was replaced: what pointed into it is void
+
+	// patience bounds each read of the connection; 0 leaves the deadline alone.
+	patience time.Duration
+	stop     atomic.Bool // reads are to fail: another goroutine has seen to the deadline
+	first    [1]byte
+}
+
+// await waits for the first byte of a message without a buffer, and takes one
+// when it is there. crypto/tls keeps what else the record holds.
+func (s *source) await() error {
+	if s.w > s.r {
+		return nil
+	}
+	s.release()
+	if _, err := s.read(s.first[:]); err != nil {
+		return err
+	}
+	s.buf = borrow()
+	s.buf[0], s.w = s.first[0], 1
+	return nil
+}
+
+// release gives the buffer back. There must be nothing in it that is wanted.
+func (s *source) release() {
+	giveBack(s.buf)
+	s.buf, s.r, s.w = nil, 0, 0
+}
+
+// read reads at least one byte from the connection.
+func (s *source) read(p []byte) (n int, err error) {
+	if s.patience > 0 {
+		if err = s.conn.SetReadDeadline(time.Now().Add(s.patience)); err != nil {
+			return 0, err
+		}
+	}
+	if s.stop.Load() {
+		return 0, ErrInterrupted
+	}
+	for n == 0 && err == nil {
+		n, err = s.conn.Read(p)
+	}
+	if n > 0 {
+		return n, nil // the error comes again
+	}
+	if s.stop.Load() {
+		return 0, ErrInterrupted
+	}
+	return 0, err
+}
+
+// interrupt makes a read that waits fail, and those that follow. Another
+// goroutine calls it: whichever of the two sets the deadline last, the reader
+// looks at stop after it did.
+func (s *source) interrupt() {
+	s.stop.Store(true)
+	_ = s.conn.SetReadDeadline(longAgo)
+}
+
+// begin moves what is buffered to the front, where a head has the most room.
+func (s *source) begin() {
+	if s.r > 0 {
+		s.w = copy(s.buf, s.buf[s.r:s.w])
+		s.r = 0
+	}
+}
+
+// fill reads more. What is not consumed stays where it is, unless the buffer
+// is full: then it goes to the front, or to a buffer that is larger, up to limit.
+func (s *source) fill(limit int) error {
+	if s.buf == nil {
+		s.buf = borrow()
+	}
+	if s.r == s.w {
+		s.r, s.w = 0, 0
+	}
+	if s.w == len(s.buf) {
+		if s.r == 0 {
+			if !s.grow(limit) {
+				return io.ErrShortBuffer
+			}
+		} else {
+			s.begin()
+			s.moved = true
+		}
+	}
+	n, err := s.read(s.buf[s.w:])
+	s.w += n
+	return err
+}
+
+func (s *source) grow(limit int) bool {
+	if len(s.buf) >= limit {
+		return false
+	}
+	larger := make([]byte, min(2*len(s.buf), limit))
+	copy(larger, s.buf)
+	giveBack(s.buf)
+	s.buf, s.moved = larger, true
+	return true
+}
+
+// line returns the line that begins at *at, counted from what is not consumed,
+// with its line end, and moves *at behind it. No byte of it may lie beyond limit,
+// counted alike; it is not an error of the connection if one does, but nil and no
+// line. When the buffer moved, the lines before are void, and so is *at.
+func (s *source) line(at *int, limit int) (line []byte, err error) {
+	for seen := *at; ; {
+		if end := bytes.IndexByte(s.buf[s.r+seen:s.w], '\n'); end >= 0 {
+			begin, size := s.r+*at, seen+end+1
+			if size > limit {
+				return nil, nil
+			}
+			*at = size
+			return s.buf[begin : s.r+size], nil
+		}
+		if seen = s.w - s.r; seen >= limit {
+			return nil, nil
+		}
+		if err = s.fill(limit); err != nil {
+			return nil, err
+		}
+	}
+}

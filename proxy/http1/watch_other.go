@@ -1,0 +1,17 @@
+//go:build !unix
+
+package http1
+
+import "syscall"
+
+// A Watch sees nothing here.
+type Watch struct{}
+
+// Of does nothing.
+func (*Watch) Of(syscall.Conn) {}
+
+// Readable returns false.
+func (*Watch) Readable() bool { return false }
+
+// Gone returns false.
+func (*Watch) Gone() bool { return false }

@@ -1,0 +1,172 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+)
+
+// A served exchange is one that net/http serves: HTTP/2, and HTTP/1.1 where the
+// application speaks HTTP/2. It is the http.ResponseWriter of the response, to
+// count it.
+type served struct {
+	exchange
+	w        http.ResponseWriter
+	r        *http.Request
+	switched bool // 101 was sent and the connection taken over
+
+	deadlines deadlines
+	body      bodyState
+}
+
+type servedKey struct{}
+
+func withServed(ctx context.Context, x *served) context.Context {
+	return context.WithValue(ctx, servedKey{}, x)
+}
+
+func servedOf(ctx context.Context) *served {
+	return ctx.Value(servedKey{}).(*served)
+}
+
+// answer sends a refusal or failure: one line with one reason word.
+func (x *served) answer(f *fault) {
+	x.fault = f
+	if x.status != 0 {
+		return // the response has begun
+	}
+	h := x.w.Header()
+	h.Set("Content-Type", answerType)
+	h.Set("X-Content-Type-Options", answerSniff)
+	h.Set("Cache-Control", answerStore)
+	if name, value := f.field(); name != "" {
+		h.Set(name, value)
+	}
+	x.closing = x.closing || f.closes()
+	x.boundUnread()
+	x.WriteHeader(f.status)
+	_, _ = fmt.Fprint(x, f.line())
+}
+
+// finish makes the exchange's Record, also when the copy of the response broke
+// off: ReverseProxy then panics with http.ErrAbortHandler to cut the connection.
+func (x *served) finish() {
+	err := recover()
+	if err != nil && x.fault == nil {
+		x.fault = x.broken()
+	}
+	x.deadlines.end(x.stallDeadline())
+	if x.verdict != nil {
+		x.bytesIn = x.body.bytes.Load()
+		x.in.record(&x.exchange)
+	}
+	if err != nil {
+		panic(err)
+	}
+}
+
+// broken says who broke off a response that had begun.
+func (x *served) broken() *fault {
+	if cause := x.body.failed(x.r.Context().Err()); cause != nil {
+		return faultOf(cause)
+	}
+	if x.r.Context().Err() != nil {
+		return &fault{statusClientClosed, reasonClientClosed, "the client went away during the response"}
+	}
+	return &fault{http.StatusBadGateway, reasonAppFailed, "the response broke off"}
+}
+
+// Header implements http.ResponseWriter.
+func (x *served) Header() http.Header { return x.w.Header() }
+
+// WriteHeader implements http.ResponseWriter. Interim responses come from the
+// application; HTTP/1.0 knows none (RFC 9110 §15.2).
+func (x *served) WriteHeader(status int) {
+	if status < 200 && !x.r.ProtoAtLeast(1, 1) {
+		return
+	}
+	if status >= 200 && x.status == 0 {
+		x.status = status
+		if _, ok := x.r.Body.(*guardedBody); ok && !x.deadlines.http2 && !x.body.eof.Load() {
+			// An early answer: net/http would first wait for the rest of the
+			// body, unless the connection ends.
+			x.closing = true
+		}
+		if x.closing {
+			x.Header().Set("Connection", "close")
+		}
+	}
+	x.w.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (x *served) Write(p []byte) (int, error) {
+	if x.status == 0 {
+		x.WriteHeader(http.StatusOK)
+	}
+	x.deadlines.write(x.stallDeadline())
+	n, err := x.w.Write(p)
+	x.deadlines.write(time.Time{})
+	x.bytesOut += int64(n)
+	return n, err
+}
+
+// FlushError is for http.ResponseController.
+func (x *served) FlushError() error {
+	x.deadlines.write(x.stallDeadline())
+	defer x.deadlines.write(time.Time{})
+	return http.NewResponseController(x.w).Flush()
+}
+
+// stallDeadline is when a client that takes nothing of an HTTP/2 response is
+// given up: it can keep its connection busy and its window shut, so that no
+// write to the connection is ever late. Over HTTP/1.1 conn.Write sees to it, and
+// this is the zero time.
+func (x *served) stallDeadline() time.Time {
+	if x.r.ProtoMajor < 2 || x.gen == nil {
+		return time.Time{}
+	}
+	return x.in.now().Add(x.gen.limits.BodyIdleTimeout)
+}
+
+// Hijack is for http.ResponseController, which ReverseProxy takes the
+// connection over with after a 101.
+func (x *served) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	c, rw, err := http.NewResponseController(x.w).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	x.switched, x.status = true, http.StatusSwitchingProtocols
+	return &hijacked{c, rw.Reader, x.gen.limits.BodyIdleTimeout}, rw, nil
+}
+
+// A hijacked connection gives first what net/http had read already: a client
+// may send its first frames together with the request.
+type hijacked struct {
+	net.Conn
+	early  *bufio.Reader
+	linger time.Duration
+}
+
+// CloseWrite passes on that the application has said its last word. The client
+// may still say its own, for as long as linger, and then the place is free.
+func (h *hijacked) CloseWrite() error {
+	half, ok := h.Conn.(interface{ CloseWrite() error })
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	_ = h.SetReadDeadline(time.Now().Add(h.linger))
+	return half.CloseWrite()
+}
+
+// Read implements io.Reader.
+func (h *hijacked) Read(p []byte) (int, error) {
+	if n := h.early.Buffered(); n > 0 {
+		return h.early.Read(p[:min(n, len(p))])
+	}
+	return h.Conn.Read(p)
+}

@@ -1,0 +1,184 @@
+package proxy
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/sidegate/sidegate/proxy/http1"
+)
+
+// relay forwards a request of HTTP/2 over HTTP/1.1, through the pool that the
+// relays of HTTP/1.1 clients use: one write a request.
+func (x *served) relay(pool *http1.Upstream) {
+	call := pool.NewCall()
+	defer call.Finish()
+	x.fill(call)
+	var w waiting
+	w.begin(call)
+	defer w.end()
+	defer context.AfterFunc(x.r.Context(), w.abort)()
+	err := call.Do()
+	if err == nil {
+		x.copyHead(&call.Response)
+		x.WriteHeader(call.Response.Status)
+		err = x.copyContent(call)
+	}
+	if err != nil {
+		x.relayFailed(err)
+	}
+}
+
+// fill writes the request as the application gets it.
+func (x *served) fill(call *http1.Call) {
+	r := x.r
+	head := append(call.Head, r.Method...)
+	head = append(head, ' ')
+	head = append(head, r.RequestURI...)
+	head = append(head, " HTTP/1.1\r\nHost: "...)
+	head = append(head, r.Host...)
+	head = append(head, "\r\n"...)
+	for name, values := range r.Header {
+		if http1.HopByHop(name) || name == "Expect" || ours(x.gen.strip, name) {
+			continue
+		}
+		if name == "Cookie" { // HTTP/2 may divide it (RFC 9113 §8.2.3)
+			head = http1.AppendField(head, name, strings.Join(values, "; "))
+			continue
+		}
+		for _, v := range values {
+			head = http1.AppendField(head, name, v)
+		}
+	}
+	head = x.verdict.appendIdentity(head, x.rule)
+	head = http1.AppendField(head, "X-Forwarded-For", x.conn.clientIP())
+	head = http1.AppendField(head, "X-Forwarded-Proto", "https")
+	head = http1.AppendField(head, "X-Forwarded-Host", r.Host)
+	if x.wantsTrailers() {
+		head = append(head, "Te: trailers\r\n"...)
+	}
+	call.NoContent = r.Method == http.MethodHead
+	if call.NoContent {
+		head = append(head, "Connection: close\r\n"...)
+	}
+	call.Again = idempotent(r.Method)
+	call.Interim = x.interim
+	head = x.carry(head, call)
+	call.Head = append(head, "\r\n"...)
+}
+
+// carry attaches the content and frames it.
+func (x *served) carry(head []byte, call *http1.Call) []byte {
+	body, ok := x.r.Body.(*guardedBody)
+	if !ok || x.r.ContentLength == 0 {
+		if _, announced := x.r.Header["Content-Length"]; announced {
+			head = append(head, "Content-Length: 0\r\n"...)
+		}
+		return head
+	}
+	call.Content = &bodyContent{body: body}
+	if call.Chunked = x.r.ContentLength < 0; call.Chunked {
+		return append(head, "Transfer-Encoding: chunked\r\n"...)
+	}
+	head = append(head, "Content-Length: "...)
+	head = strconv.AppendInt(head, x.r.ContentLength, 10)
+	return append(head, "\r\n"...)
+}
+
+func (x *served) wantsTrailers() bool {
+	te := x.r.Header["Te"]
+	return len(te) > 0 && http1.WantsTrailers(te[0])
+}
+
+// copyHead passes on the fields of a response.
+func (x *served) copyHead(res *http1.Response) {
+	h := x.w.Header()
+	for i := range res.Fields {
+		if f := &res.Fields[i]; !f.Hop {
+			name := http1.CanonicalName(f.Name)
+			h[name] = append(h[name], string(f.Value))
+		}
+	}
+	if length, ok := res.Announced(); ok && res.Status != http.StatusNoContent {
+		h["Content-Length"] = []string{strconv.FormatInt(length, 10)}
+	}
+	if _, ok := h["Content-Type"]; !ok {
+		h["Content-Type"] = nil // net/http would guess
+	}
+}
+
+// interim passes on an interim response; its fields are not those of the final one.
+func (x *served) interim(res *http1.Response) error {
+	h := x.w.Header()
+	x.copyHead(res)
+	x.w.WriteHeader(res.Status)
+	clear(h)
+	return nil
+}
+
+// copyContent passes on the content, and the trailers to a client that takes them.
+func (x *served) copyContent(call *http1.Call) error {
+	for {
+		if !call.Ready() { // what is here goes out before the rest is waited for
+			if err := x.FlushError(); err != nil {
+				return &http1.WriteError{Err: err}
+			}
+		}
+		p, err := call.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if _, err = x.Write(p); err != nil {
+			return &http1.WriteError{Err: err}
+		}
+	}
+	if x.wantsTrailers() {
+		for _, f := range call.TrailerFields() {
+			if !f.Hop {
+				x.w.Header().Add(http.TrailerPrefix+http1.CanonicalName(f.Name), string(f.Value))
+			}
+		}
+	}
+	return nil
+}
+
+// relayFailed answers when the application could not, or cuts off a response
+// that has begun.
+func (x *served) relayFailed(err error) {
+	f := faultOf(err)
+	if f.status == statusClientClosed || x.status != 0 {
+		x.fault = f
+		panic(http.ErrAbortHandler)
+	}
+	x.answer(f)
+}
+
+// bodyContent is the body of a request as [http1.Content].
+type bodyContent struct {
+	body *guardedBody
+	buf  []byte
+}
+
+// Next implements http1.Content.
+func (c *bodyContent) Next() ([]byte, error) {
+	if c.buf == nil {
+		c.buf = make([]byte, copyBufferSize)
+	}
+	for {
+		n, err := c.body.Read(c.buf)
+		if n > 0 {
+			return c.buf[:n], nil // an error comes again
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// Interrupt implements http1.Content.
+func (c *bodyContent) Interrupt() { c.body.interrupt() }
