@@ -34,6 +34,7 @@ type conn struct {
 	verified certs.Verified
 	shaken   atomic.Bool // the handshake is over, well or not
 	alerts   alertWatch
+	batch    *batch // of what is written
 
 	verdict  atomic.Pointer[verdict]
 	relaying atomic.Pointer[relay] // once it is served by one
@@ -48,9 +49,14 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write bounds each write: a client that stops reading does not hold its
-// request, and the application's connection behind it, for ever.
+// Write writes p, perhaps in a batch with what follows.
 func (c *conn) Write(p []byte) (int, error) {
+	return c.batch.write(p)
+}
+
+// send bounds each write: a client that stops reading does not hold its
+// request, and the application's connection behind it, for ever.
+func (c *conn) send(p []byte) (int, error) {
 	if !c.bounded.Load() {
 		if err := c.Conn.SetWriteDeadline(c.in.now().Add(c.stall)); err != nil {
 			return 0, err
@@ -76,6 +82,10 @@ func (c *conn) SetDeadline(t time.Time) error {
 func (c *conn) Close() error {
 	if c.closed.Swap(true) {
 		return net.ErrClosed
+	}
+	if !c.batch.empty() {
+		_ = c.SetWriteDeadline(c.in.now().Add(lingerTimeout))
+		c.batch.drain()
 	}
 	c.release()
 	return c.Conn.Close()
@@ -166,18 +176,19 @@ func (in *Ingress) admit(c net.Conn) {
 	g := in.cur.Load()
 	if in.open.Add(1) > int64(g.limits.MaxConnections) {
 		in.open.Add(-1)
-		in.metrics.handshakeFailed(in.name, reasonTooMany)
+		in.metrics.handshakeFailed(reasonTooMany)
 		in.logTooMany(g.limits.MaxConnections)
 		_ = c.Close()
 		return
 	}
-	in.metrics.connections.WithLabelValues(in.name).Inc()
+	in.metrics.connections.Add(1)
 	own := &conn{Conn: c, in: in, opened: in.now(), stall: g.limits.BodyIdleTimeout}
 	own.release = func() {
 		in.open.Add(-1)
-		in.metrics.connections.WithLabelValues(in.name).Dec()
+		in.metrics.connections.Add(-1)
 		in.forget(own)
 	}
+	own.batch = newBatch(own.send)
 	if !in.remember(own) {
 		_ = own.Close()
 		return

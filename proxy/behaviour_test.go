@@ -33,7 +33,7 @@ var ways = []way{
 	{name: "HTTP-1.1 to http", app: "http", relay: true},
 	{name: "HTTP-1.1 to unix", app: "unix", relay: true},
 	{name: "HTTP-1.1 to h2c", app: "h2c"},
-	{name: "HTTP-2 to http", h2: true, app: "http"},
+	{name: "HTTP-2 to http", h2: true, app: "http", relay: true},
 	{name: "HTTP-2 to h2c", h2: true, app: "h2c"},
 }
 

@@ -132,6 +132,9 @@ func (b *guardedBody) Read(p []byte) (int, error) {
 		state.eof.Store(true)
 		return n, err
 	}
+	if err != nil && state.stopped.Load() {
+		return n, http1.ErrInterrupted
+	}
 	state.err = bodyError(err)
 	return n, state.err
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/sidegate/sidegate/proxy/certs"
@@ -37,14 +38,50 @@ func newVerdict(g *generation, presented []*x509.Certificate, v certs.Verified, 
 		out.refusal = refusalOf(err)
 		return out
 	}
-	out.client, out.unnamed = clientOf(presented[0])
-	if out.unnamed != nil {
+	return g.known.verdict(presented, v.Until, func() *verdict {
+		out.client, out.unnamed = clientOf(presented[0])
+		if out.unnamed != nil {
+			return out
+		}
+		out.grant = g.policy.For(out.client)
+		out.set = g.identity(out.client, v)
+		out.lines = lines(out.set)
 		return out
+	})
+}
+
+// knownClients is how many clients' verdicts a generation remembers.
+const knownClients = 256
+
+// known are the verdicts of one generation on clients whose certificate was
+// verified. A client's connections share one: it is made once, and kept once.
+type known struct {
+	mu       sync.Mutex
+	verdicts map[[sha256.Size]byte]*verdict
+}
+
+// verdict returns the verdict on who presented the certificates, which is good
+// until then, or else what judge says.
+func (k *known) verdict(presented []*x509.Certificate, until time.Time, judge func() *verdict) *verdict {
+	h := sha256.New()
+	for _, c := range presented {
+		h.Write(c.Raw) // DER, which says where it ends
 	}
-	out.grant = g.policy.For(out.client)
-	out.set = g.identity(out.client, v)
-	out.lines = lines(out.set)
-	return out
+	key := [sha256.Size]byte(h.Sum(nil))
+	k.mu.Lock()
+	v := k.verdicts[key]
+	k.mu.Unlock()
+	if v != nil && v.until.Equal(until) {
+		return v
+	}
+	v = judge()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.verdicts == nil || len(k.verdicts) >= knownClients {
+		k.verdicts = make(map[[sha256.Size]byte]*verdict)
+	}
+	k.verdicts[key] = v
+	return v
 }
 
 // refusalOf returns err as a Refusal. Verification returns nothing else; if it

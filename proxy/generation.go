@@ -24,6 +24,7 @@ type generation struct {
 	upstream *upstream
 
 	ruleHeaders []string
+	known       known
 
 	tls     *tls.Config
 	tickets ticketing
@@ -62,6 +63,9 @@ func (g *generation) tlsConfig() *tls.Config {
 		MinVersion: max(g.settings.MinTLSVersion, tls.VersionTLS12),
 		NextProtos: []string{"http/1.1"},
 		ClientAuth: tls.RequireAnyClientCert,
+
+		// Records begin large: small ones help browsers far away to begin sooner.
+		DynamicRecordSizingDisabled: true,
 	}
 	if g.settings.HTTP2 {
 		c.NextProtos = []string{"h2", "http/1.1"}

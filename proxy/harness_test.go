@@ -14,10 +14,10 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/sidegate/sidegate/proxy"
 	"github.com/sidegate/sidegate/proxy/certs"
+	"github.com/sidegate/sidegate/proxy/metric"
 	"github.com/sidegate/sidegate/proxy/minica"
 	"github.com/sidegate/sidegate/proxy/policy"
 	"github.com/sidegate/sidegate/proxy/subject"
@@ -35,7 +35,7 @@ type gate struct {
 	set   proxy.Settings
 	usage certs.Usage
 	clock func() time.Time // nil: the real one
-	reg   *prometheus.Registry
+	reg   *metric.Registry
 	logs  *logBuffer
 	addr  string
 	app   *app
@@ -50,7 +50,7 @@ type option func(g *gate)
 // openGate starts a gate that lets the partner in.
 func openGate(t *testing.T, opts ...option) *gate {
 	t.Helper()
-	g := &gate{t: t, reg: prometheus.NewRegistry(), logs: &logBuffer{}, app: newApp(t)}
+	g := &gate{t: t, reg: new(metric.Registry), logs: &logBuffer{}, app: newApp(t)}
 	g.serverCA, g.clientCA = newCA(t, "CN=Server CA"), newCA(t, "CN=Client CA,O=Trust,C=BE")
 	g.server = issue(t, g.serverCA, minica.Options{Subject: "CN=localhost", DNS: []string{"localhost"}, IPs: []net.IP{net.IPv4(127, 0, 0, 1)}})
 	g.partner = issue(t, g.clientCA, minica.Options{Subject: partnerDN, DNS: []string{"partner.example"}})

@@ -20,7 +20,7 @@ import (
 type Ingress struct {
 	name    string
 	log     logr.Logger
-	metrics *Metrics
+	metrics *listenerMetrics
 	now     func() time.Time
 
 	cur     atomic.Pointer[generation]
@@ -56,7 +56,7 @@ func NewIngress(name string, b *certs.Bundle, s *Settings, m *Metrics, log logr.
 	in := &Ingress{
 		name:    name,
 		log:     log,
-		metrics: m,
+		metrics: m.of(name),
 		now:     time.Now,
 		closing: make(chan struct{}),
 		ended:   make(chan struct{}),

@@ -125,18 +125,11 @@ func mustEnd(t *testing.T, c net.Conn) []byte {
 
 // counter returns the value of the series of a counter that has the label value.
 func (g *gate) counter(name, label string) float64 {
-	families, err := g.reg.Gather()
-	if err != nil {
-		g.t.Fatal(err)
-	}
+	g.t.Helper()
 	sum := 0.0
-	for _, f := range families {
-		for _, m := range f.Metric {
-			for _, l := range m.Label {
-				if f.GetName() == name && l.GetValue() == label {
-					sum += m.GetCounter().GetValue()
-				}
-			}
+	for labels, value := range g.series(name) {
+		if strings.Contains(labels, `="`+label+`"`) {
+			sum += value
 		}
 	}
 	return sum

@@ -58,7 +58,7 @@ func (in *Ingress) record(x *exchange) {
 	if x.fault != nil {
 		why = x.fault.reason
 	}
-	in.metrics.request(in.name, x.rule, why, took)
+	in.metrics.request(x.rule, why, took)
 	if why == reasonOK && !x.gen.settings.LogRequests {
 		return
 	}
@@ -147,7 +147,7 @@ func toPaste(n subject.Name) string {
 // close without a word, as load balancers' checks do, are counted only.
 func (in *Ingress) recordHandshake(c *conn, err error) {
 	why, detail, quiet := handshakeReason(c, err)
-	in.metrics.handshakeFailed(in.name, why)
+	in.metrics.handshakeFailed(why)
 	log := in.log
 	if quiet {
 		log = log.V(1)
@@ -200,7 +200,7 @@ const noCertificate = "tls: client didn't provide a certificate"
 // recordViolation logs and counts bytes that are not strictly HTTP/1.1. They
 // never became a request; net/http answers 400 and closes.
 func (in *Ingress) recordViolation(c *conn, v *http1.Violation) {
-	in.metrics.request(in.name, "", reasonFraming, 0)
+	in.metrics.request("", reasonFraming, 0)
 	kv := []any{"listener", in.name, "remote", c.RemoteAddr().String(), "status", 400,
 		"reason", string(reasonFraming), "violation", v.Reason, "detail", v.Detail}
 	in.log.Info("request refused", append(kv, identityFields(c.verdict.Load())...)...)

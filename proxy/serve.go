@@ -86,9 +86,12 @@ func (in *Ingress) newServer(l Limits) *server {
 // as well, and read through a Guard.
 func (in *Ingress) dispatch(c *conn) {
 	g := in.cur.Load()
+	h2 := c.tls.ConnectionState().NegotiatedProtocol == "h2"
 	limits := g.limits // those of now, or servers old and new would take turns
 	var hc net.Conn = c.tls
-	if c.tls.ConnectionState().NegotiatedProtocol != "h2" {
+	if h2 {
+		c.batch.gather()
+	} else {
 		if g.upstream.pool != nil {
 			in.relays.Add(1)
 			go c.relay()

@@ -19,6 +19,8 @@ type served struct {
 	r        *http.Request
 	switched bool // 101 was sent and the connection taken over
 
+	unflushed int // bytes written since the last flush, perhaps still in memory
+
 	deadlines deadlines
 	body      bodyState
 }
@@ -108,15 +110,26 @@ func (x *served) Write(p []byte) (int, error) {
 	if x.status == 0 {
 		x.WriteHeader(http.StatusOK)
 	}
+	if x.unflushed += len(p); x.unflushed <= handlerBuffer && x.r.ProtoMajor == 2 {
+		n, err := x.w.Write(p) // goes to memory
+		x.bytesOut += int64(n)
+		return n, err
+	}
 	x.deadlines.write(x.stallDeadline())
 	n, err := x.w.Write(p)
 	x.deadlines.write(time.Time{})
 	x.bytesOut += int64(n)
+	x.unflushed = 0
 	return n, err
 }
 
+// handlerBuffer is how much net/http's HTTP/2 server keeps of what a handler
+// writes. To set a deadline costs it as much as to write.
+const handlerBuffer = 4 << 10
+
 // FlushError is for http.ResponseController.
 func (x *served) FlushError() error {
+	x.unflushed = 0
 	x.deadlines.write(x.stallDeadline())
 	defer x.deadlines.write(time.Time{})
 	return http.NewResponseController(x.w).Flush()

@@ -1,11 +1,11 @@
 package admin
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/sidegate/sidegate/proxy/metric"
 )
 
 // Probe is what the health listener is told. Its functions are called for each
@@ -21,7 +21,7 @@ type Probe struct {
 
 	// Metrics are served at /metrics; nil serves none. They must not name
 	// clients: everybody in the cluster can read them.
-	Metrics prometheus.Gatherer
+	Metrics *metric.Registry
 }
 
 // maxScrapes bounds the scrapes that run at once; more are answered 503.
@@ -38,11 +38,7 @@ func NewHealth(p Probe) http.Handler {
 		"/readyz": answer("not ready", func() bool { return p.Ready != nil && p.Ready() == nil }),
 	}
 	if p.Metrics != nil {
-		h["/metrics"] = promhttp.HandlerFor(p.Metrics, promhttp.HandlerOpts{
-			// One bad series must not blind the monitoring of the others.
-			ErrorHandling:       promhttp.ContinueOnError,
-			MaxRequestsInFlight: maxScrapes,
-		}).ServeHTTP
+		h["/metrics"] = scrape(p.Metrics)
 	}
 	return h
 }
@@ -59,5 +55,22 @@ func answer(no string, good func() bool) http.HandlerFunc {
 			return
 		}
 		_, _ = io.WriteString(w, "ok\n")
+	}
+}
+
+// scrape answers with all of reg.
+func scrape(reg *metric.Registry) http.HandlerFunc {
+	places := make(chan struct{}, maxScrapes)
+	return func(w http.ResponseWriter, _ *http.Request) {
+		select {
+		case places <- struct{}{}:
+			defer func() { <-places }()
+		default:
+			http.Error(w, fmt.Sprintf("%d scrapes are under way already; try again later.", maxScrapes), http.StatusServiceUnavailable)
+			return
+		}
+		w.Header().Set("Content-Type", metric.ContentType)
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		_, _ = w.Write(reg.Append(nil))
 	}
 }

@@ -1,20 +1,17 @@
 package admin
 
-import (
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-)
+import "github.com/sidegate/sidegate/proxy/metric"
 
 // NewRegistry returns a registry with what every process tells about itself:
-// the Go runtime, the process, and the versions of Sidegate and of Go as labels.
-func NewRegistry(version, goVersion string) *prometheus.Registry {
-	reg := prometheus.NewRegistry()
-	info := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name:        "sidegate_build_info",
-		Help:        "Always 1; the labels say what was built.",
-		ConstLabels: prometheus.Labels{"version": version, "goversion": goVersion},
-	})
-	info.Set(1)
-	reg.MustRegister(info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+// the versions of Sidegate and of Go as labels, the Go runtime, and the process.
+// The latter two have the names and help texts that dashboards know from the
+// Prometheus client library for Go.
+func NewRegistry(version, goVersion string) *metric.Registry {
+	reg := new(metric.Registry)
+	reg.NewGauge("sidegate_build_info", "Always 1; the labels say what was built.", "version", "goversion").
+		With(version, goVersion).Set(1)
+	reg.NewGauge("go_info", "Information about the Go environment.", "version").With(goVersion).Set(1)
+	addRuntime(reg)
+	addProcess(reg)
 	return reg
 }

@@ -1,7 +1,9 @@
 package http1
 
 import (
+	"fmt"
 	"io"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -84,7 +86,9 @@ func TestMessagesAcrossTheEndOfTheBuffer(t *testing.T) {
 }
 
 func TestResponsesAcrossTheEndOfTheBuffer(t *testing.T) {
-	const interim, final = "HTTP/1.1 103 Early Hints\r\nX: \r\n\r\n", "HTTP/1.1 200 OK\r\nAaa: bbb\r\nContent-Length: 32768\r\nCc: dd\r\n\r\n"
+	const interim = "HTTP/1.1 103 Early Hints\r\nX: \r\n\r\n"
+	fields := fmt.Sprintf("Aaa: bbb, Content-Length: %d, Cc: dd", bufferSize)
+	final := "HTTP/1.1 200 OK\r\n" + strings.ReplaceAll(fields, ", ", "\r\n") + "\r\n\r\n"
 	content := strings.Repeat("c", bufferSize) // which takes the place of what was in the buffer
 	for shift := range len(final) + 2 {
 		hints := strings.Replace(interim, "X: ", "X: "+strings.Repeat("x", bufferSize-len(interim)-shift), 1)
@@ -94,21 +98,42 @@ func TestResponsesAcrossTheEndOfTheBuffer(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if r := &c.Response; r.Status != 200 || text(r.Fields) != "Aaa: bbb, Content-Length: 32768, Cc: dd" || r.Length != bufferSize {
+		if r := &c.Response; r.Status != 200 || text(r.Fields) != fields || r.Length != bufferSize {
 			t.Errorf("%d bytes before the end: %d, %s", shift, r.Status, text(r.Fields))
 		}
 		c.Finish()
 	}
 }
 
-// The bound of a write is not for the next request.
-func TestTheTimeForAWriteEndsWithIt(t *testing.T) {
+// A timed connection tells when its writes are due.
+type timed struct {
+	net.Conn
+	bounds []time.Time // the zero time: never
+}
+
+func (c *timed) NetConn() net.Conn { return c.Conn }
+
+func (c *timed) SetWriteDeadline(t time.Time) error {
+	c.bounds = append(c.bounds, t)
+	return c.Conn.SetWriteDeadline(t)
+}
+
+func TestTheTimeForAWriteIsNotForTheNextRequest(t *testing.T) {
 	a := serveApp(t, answer(ok))
-	a.HeaderTimeout = 50 * time.Millisecond
+	a.HeaderTimeout = patience
+	var conn *timed
+	a.Dial = func() (net.Conn, error) {
+		c, err := a.dial()
+		conn = &timed{Conn: c}
+		return conn, err
+	}
 	if _, err := outcome(a.post(&pieces{list: []string{"abcdef"}}, false)); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(a.HeaderTimeout) // its end is what the test is about
+	last := len(conn.bounds) - 1
+	if last < 1 || conn.bounds[0].IsZero() || !conn.bounds[last].IsZero() {
+		t.Errorf("writes were due at %v, want some time, and then none", conn.bounds)
+	}
 	if got, err := a.get(); got != "200 ok" || err != nil || a.dialled() != 1 {
 		t.Errorf("%q, %v over %d connections", got, err, a.dialled())
 	}

@@ -15,7 +15,7 @@ import (
 // patience is how long a test waits for what must happen.
 const patience = 10 * time.Second
 
-var testLimits = Limits{HeadBytes: 64 << 10, HeadTime: patience, Fields: 100, ContentIdle: patience}
+var testLimits = Limits{HeadBytes: 2 * bufferSize, HeadTime: patience, Fields: 100, ContentIdle: patience}
 
 func must[T any](t testing.TB) func(v T, err error) T {
 	return func(v T, err error) T {
@@ -153,7 +153,9 @@ func within(t testing.TB, what string, f func()) {
 // eventually polls until f holds.
 func eventually(t testing.TB, what string, f func() bool) {
 	t.Helper()
-	for end := time.Now().Add(patience); !f(); time.Sleep(time.Millisecond) {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(patience); !f(); <-tick.C {
 		if time.Now().After(end) {
 			t.Fatal("timed out: " + what)
 		}

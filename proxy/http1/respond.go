@@ -63,7 +63,7 @@ func (s *Session) appendFields(r *Response, chunked bool) {
 		}
 	}
 	if !r.Dated && r.Status >= 200 {
-		s.out = appendDate(s.out, time.Now())
+		s.out = s.date.append(s.out, time.Now())
 	}
 }
 
@@ -164,7 +164,7 @@ func (s *Session) Interim(r *Response) error {
 // whole field lines.
 func (s *Session) Answer(status int, fields, content string, close bool) error {
 	s.begin(status)
-	s.out = appendDate(s.out, time.Now())
+	s.out = s.date.append(s.out, time.Now())
 	s.out = append(s.out, fields...)
 	s.out = append(s.out, "Content-Length: "...)
 	s.out = strconv.AppendInt(s.out, int64(len(content)), 10)
@@ -212,9 +212,17 @@ func appendStatus(dst []byte, status int) []byte {
 	return append(dst, "\r\n"...)
 }
 
-// appendDate appends a Date field (RFC 9110 §6.6.1).
-func appendDate(dst []byte, now time.Time) []byte {
-	dst = append(dst, "Date: "...)
-	dst = now.UTC().AppendFormat(dst, http.TimeFormat)
-	return append(dst, "\r\n"...)
+// A date is a Date field (RFC 9110 §6.6.1), kept for as long as it is true.
+type date struct {
+	second int64
+	line   [len("Date: " + http.TimeFormat + "\r\n")]byte
+}
+
+func (d *date) append(dst []byte, now time.Time) []byte {
+	if s := now.Unix(); s != d.second {
+		d.second = s
+		now.UTC().AppendFormat(append(d.line[:0], "Date: "...), http.TimeFormat)
+		copy(d.line[len(d.line)-2:], "\r\n")
+	}
+	return append(dst, d.line[:]...)
 }

@@ -24,6 +24,7 @@ type Session struct {
 	in   source
 	body body
 	req  *Request
+	date date
 	out  []byte // of the response; borrowed between its first byte and the next Await
 
 	// What body says, for who looks on while another goroutine reads.

@@ -172,10 +172,15 @@ func TestLingerReadsUntilTheClientHasClosed(t *testing.T) {
 	within(t, "the end", func() { s.Linger(patience, 1<<30) })
 }
 
-func TestLingerReadsOnlySoMuch(t *testing.T) {
+func TestLingerReadsOnlySoMuchAndThenWaits(t *testing.T) {
 	s, _, client := heard(t, getHead)
 	go client.say("%s", strings.Repeat("x", 10*bufferSize))
-	within(t, "the limit", func() { s.Linger(patience, 1000) })
+	const wait = 100 * time.Millisecond
+	start := time.Now()
+	within(t, "the end of patience", func() { s.Linger(wait, 1000) })
+	if took := time.Since(start); took < wait {
+		t.Errorf("a client that was still sending was given %v to read its answer, want %v", took, wait)
+	}
 }
 
 func TestBuffered(t *testing.T) {

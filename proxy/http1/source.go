@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// bufferSize is that of the buffers that connections borrow: the content of two
+// bufferSize is that of the buffers that connections borrow: the content of four
 // TLS records.
-const bufferSize = 32 << 10
+const bufferSize = 64 << 10
 
 var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 

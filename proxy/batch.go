@@ -1,0 +1,156 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"runtime"
+	"sync"
+)
+
+// maxBatch is how many bytes are gathered at the most: four TLS records.
+const maxBatch = 66 << 10
+
+var batches = sync.Pool{New: func() any { b := make([]byte, 0, maxBatch+18<<10); return &b }}
+
+// A batch gathers TLS records so that several of them cost one system call.
+// Over HTTP/1.1 the relay holds back those of one long write; over HTTP/2, where
+// many responses end at about the same time, each waits until whoever else is
+// ready to run has had a chance to add its own. Its methods may be called
+// concurrently; write is one at a time, as crypto/tls sees to.
+type batch struct {
+	raw func(p []byte) (int, error) // writes to the connection
+
+	mu       sync.Mutex
+	room     *sync.Cond // signalled when a flush is over
+	pending  *[]byte    // nil while there is nothing
+	held     bool
+	async    bool
+	flushing bool
+	err      error // of a flush; the connection is of no more use
+}
+
+func newBatch(raw func(p []byte) (int, error)) *batch {
+	b := &batch{raw: raw}
+	b.room = sync.NewCond(&b.mu)
+	return b
+}
+
+// write takes p to be written, or writes it.
+func (b *batch) write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for b.flushing && !b.async {
+		b.room.Wait() // what was sealed first is written first
+	}
+	if !b.held && !b.async && b.pending == nil {
+		return b.raw(p)
+	}
+	for b.pending != nil && len(*b.pending)+len(p) > maxBatch && b.err == nil {
+		if b.flushing {
+			b.room.Wait()
+		} else {
+			b.flush()
+		}
+	}
+	if b.err != nil {
+		return 0, b.err
+	}
+	if b.pending == nil {
+		b.pending = batches.Get().(*[]byte)
+	}
+	*b.pending = append(*b.pending, p...)
+	if b.async && !b.flushing {
+		b.flushing = true
+		go b.flushSoon()
+	}
+	return len(p), nil
+}
+
+// flush writes what is pending; b.mu is held, and is not while it writes.
+func (b *batch) flush() {
+	out := b.pending
+	if out == nil || b.err != nil {
+		return
+	}
+	b.pending, b.flushing = nil, true
+	b.mu.Unlock()
+	_, err := b.raw(*out)
+	*out = (*out)[:0]
+	batches.Put(out)
+	b.mu.Lock()
+	b.flushing, b.err = false, err
+	b.room.Broadcast()
+}
+
+// flushSoon writes what is pending once whoever is ready to write has done so.
+func (b *batch) flushSoon() {
+	runtime.Gosched()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for b.pending != nil && b.err == nil {
+		b.flush()
+	}
+	b.flushing = false
+	b.room.Broadcast()
+}
+
+// gather lets writes wait for others from now on.
+func (b *batch) gather() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.async = true
+}
+
+// hold begins a long write: what is written is gathered until release.
+func (b *batch) hold() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.held = true
+}
+
+// release ends a long write.
+func (b *batch) release() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.held = false
+	b.flush()
+	return b.err
+}
+
+// drain waits until all is written, or cannot be.
+func (b *batch) drain() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for b.flushing && b.err == nil {
+		b.room.Wait()
+	}
+}
+
+// empty reports whether all is written.
+func (b *batch) empty() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.flushing && b.pending == nil
+}
+
+// maxRecord is the largest content of one TLS record (RFC 8446 §5.1).
+const maxRecord = 16 << 10
+
+// A batchedTLS is the TLS connection of a relay, whose long writes are one
+// system call.
+type batchedTLS struct {
+	*tls.Conn
+	batch *batch
+}
+
+// Write writes p.
+func (c batchedTLS) Write(p []byte) (int, error) {
+	if len(p) <= maxRecord {
+		return c.Conn.Write(p)
+	}
+	c.batch.hold()
+	n, err := c.Conn.Write(p)
+	if late := c.batch.release(); err == nil {
+		err = late
+	}
+	return n, err
+}
