@@ -7,7 +7,7 @@ VERSION       := $(shell git describe --tags --always --dirty 2>/dev/null || ech
 IMAGE         ?= sidegate:$(VERSION)
 FUZZTIME      ?= 30s
 
-.PHONY: help build demo test verify lint generate image fuzz clean
+.PHONY: help build demo test verify lint generate image fuzz bench clean
 
 help: ## Show this help
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -19,8 +19,7 @@ build: ## Build every command into bin/
 demo: build ## See it work: mTLS, refusals and a rotation, in one process
 	bin/sidegate demo
 
-# The race detector is the one thing here that needs a C compiler. Building
-# runtime/cgo for it asks both questions: is cgo on, and does the compiler work?
+# The race detector needs a C compiler; building runtime/cgo asks whether cgo is on and one works.
 test: ## Run every test, under the race detector where a C compiler is found
 	@race=-race; go build -race runtime/cgo 2>/dev/null || \
 	  { race=; export CGO_ENABLED=0; echo "make test: no working C compiler, so the race detector stays off"; }; \
@@ -28,11 +27,9 @@ test: ## Run every test, under the race detector where a C compiler is found
 
 verify: generate ## Check that nothing is stale: docs, go.mod, format, vet
 	git diff --exit-code -- docs
-	go mod verify
-	go mod tidy -diff
+	go mod verify && go mod tidy -diff
 	go vet ./...
-	@stale=$$(gofmt -l .); \
-	[ -z "$$stale" ] || { echo "not formatted; run gofmt -w on:"; echo "$$stale"; exit 1; }
+	@! gofmt -l . | grep . || { echo "not formatted; run gofmt -w on the above"; exit 1; }
 
 lint: $(GOLANGCI_LINT) ## Run golangci-lint
 	$(GOLANGCI_LINT) run
@@ -41,14 +38,17 @@ generate: ## Write the generated parts of docs/
 	go run ./hack/docgen
 
 image: ## Build the container image
-	@command -v docker >/dev/null && docker version >/dev/null 2>&1 || \
-	  { echo "make image: no docker engine answers; start one, or build the Dockerfile with another tool"; exit 1; }
+	@docker version >/dev/null 2>&1 || { echo "make image: no docker engine answers; start one, or use another tool"; exit 1; }
 	docker build --build-arg VERSION=$(VERSION) -t $(IMAGE) .
 
 fuzz: ## Fuzz every target for FUZZTIME (30s)
 	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u | while read -r dir; do \
 	  for f in $$(go test -list '^Fuzz' $$dir | grep '^Fuzz'); do \
 	    go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$dir || exit 1; done; done
+
+BENCH_FLAGS ?= -page docs/benchmarks.md
+bench: build ## Measure against other proxies (9 min); PROFILE=1: profiles of Sidegate instead
+	go run ./hack/bench $(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(PROFILE),-peers sidegate -cpuprofile bin/profiles,-sidegate bin/sidegate $(BENCH_FLAGS))
 
 bin/app: ; go build -o $@ ./hack/app
 clean: ## Remove bin/

@@ -13,6 +13,7 @@ import (
 	"github.com/pires/go-proxyproto"
 
 	"github.com/sidegate/sidegate/proxy/certs"
+	"github.com/sidegate/sidegate/proxy/http1"
 )
 
 // A conn is one client connection, from accept to close. It is the raw
@@ -35,13 +36,34 @@ type conn struct {
 	shaken   atomic.Bool // the handshake is over, well or not
 	alerts   alertWatch
 	batch    *batch // of what is written
+	probing  bool   // what is read now is not waited for; of who reads
+	socket   *http1.Watch
 
 	verdict  atomic.Pointer[verdict]
 	relaying atomic.Pointer[relay] // once it is served by one
 }
 
+// probe lets the reads to come not wait, until probing is taken back. It reports
+// false if that cannot be: below a PROXY protocol there may be bytes that were read
+// from the socket already.
+func (c *conn) probe() bool {
+	tcp, ok := c.Conn.(*net.TCPConn)
+	if !ok {
+		return false
+	}
+	if c.socket == nil {
+		c.socket = new(http1.Watch)
+		c.socket.Of(tcp)
+	}
+	c.probing = true
+	return true
+}
+
 // Read reads along while the handshake lasts.
 func (c *conn) Read(p []byte) (int, error) {
+	if c.probing {
+		return c.socket.TryRead(p)
+	}
 	n, err := c.Conn.Read(p)
 	if !c.shaken.Load() {
 		c.alerts.read(p[:n])

@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"runtime"
 	"sync"
+
+	"github.com/sidegate/sidegate/proxy/http1"
 )
 
 // maxBatch is how many bytes are gathered at the most: four TLS records.
@@ -135,22 +137,31 @@ func (b *batch) empty() bool {
 // maxRecord is the largest content of one TLS record (RFC 8446 §5.1).
 const maxRecord = 16 << 10
 
-// A batchedTLS is the TLS connection of a relay, whose long writes are one
-// system call.
-type batchedTLS struct {
+// A relayTLS is the TLS connection of a relay. Its long writes are one system
+// call, and it can be read from without waiting.
+type relayTLS struct {
 	*tls.Conn
-	batch *batch
+	raw *conn
 }
 
 // Write writes p.
-func (c batchedTLS) Write(p []byte) (int, error) {
+func (c relayTLS) Write(p []byte) (int, error) {
 	if len(p) <= maxRecord {
 		return c.Conn.Write(p)
 	}
-	c.batch.hold()
+	c.raw.batch.hold()
 	n, err := c.Conn.Write(p)
-	if late := c.batch.release(); err == nil {
+	if late := c.raw.batch.release(); err == nil {
 		err = late
 	}
 	return n, err
+}
+
+// TryRead reads what there is, decrypted, or nothing.
+func (c relayTLS) TryRead(p []byte) (int, error) {
+	if !c.raw.probe() {
+		return 0, http1.ErrNothingYet
+	}
+	defer func() { c.raw.probing = false }()
+	return c.Read(p)
 }

@@ -38,7 +38,7 @@ func newVerdict(g *generation, presented []*x509.Certificate, v certs.Verified, 
 		out.refusal = refusalOf(err)
 		return out
 	}
-	return g.known.verdict(presented, v.Until, func() *verdict {
+	return g.known.verdict(v, func() *verdict {
 		out.client, out.unnamed = clientOf(presented[0])
 		if out.unnamed != nil {
 			return out
@@ -57,30 +57,22 @@ const knownClients = 256
 // verified. A client's connections share one: it is made once, and kept once.
 type known struct {
 	mu       sync.Mutex
-	verdicts map[[sha256.Size]byte]*verdict
+	verdicts map[*x509.Certificate]*verdict // by the leaf, which the Bundle remembers as well
 }
 
-// verdict returns the verdict on who presented the certificates, which is good
-// until then, or else what judge says.
-func (k *known) verdict(presented []*x509.Certificate, until time.Time, judge func() *verdict) *verdict {
-	h := sha256.New()
-	for _, c := range presented {
-		h.Write(c.Raw) // DER, which says where it ends
-	}
-	key := [sha256.Size]byte(h.Sum(nil))
-	k.mu.Lock()
-	v := k.verdicts[key]
-	k.mu.Unlock()
-	if v != nil && v.until.Equal(until) {
-		return v
-	}
-	v = judge()
+// verdict returns the verdict on a client, or what judge says.
+func (k *known) verdict(client certs.Verified, judge func() *verdict) *verdict {
+	leaf := client.Chains[0][0]
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.verdicts == nil || len(k.verdicts) >= knownClients {
-		k.verdicts = make(map[[sha256.Size]byte]*verdict)
+	if v := k.verdicts[leaf]; v != nil && v.until.Equal(client.Until) {
+		return v
 	}
-	k.verdicts[key] = v
+	if k.verdicts == nil || len(k.verdicts) >= knownClients {
+		k.verdicts = make(map[*x509.Certificate]*verdict)
+	}
+	v := judge()
+	k.verdicts[leaf] = v
 	return v
 }
 

@@ -6,19 +6,34 @@
 //	   │          verified in tls.Config.VerifyConnection by the Bundle in use;
 //	   │          what is refused here gets a TLS alert and one log line
 //	   │  session.go    tickets that end with the chain they were made for
-//	serve.go      HTTP/1.1 (behind http1.Guard) and HTTP/2, net/http's servers;
-//	   │          the drain at the end
-//	ingress.go    one request, five questions, always in this order:
+//	   │  batch.go      TLS records on their way out, several a system call
+//	serve.go      dispatch by protocol; the drain at the end
+//	   │
+//	   ├─ HTTP/1.1 ──► relay.go    our own server (http1.Session), one goroutine
+//	   ├─ HTTP/2 ────► ingress.go  net/http's server; served.go is its response
+//	   │                           and body.go the request's body
+//	   ▼
+//	exchange.go   decide: one request, three questions, always in this order:
 //	   │  client.go     who is calling?  the connection's verdict, made anew
 //	   │                when trust or policy changed or the chain expired → 401
 //	   │  request.go    is it well-formed, and nothing that changes protocol? → 400
 //	   │  policy        may they?  policy.Grant.Decide                     → 403
-//	   │  headers.go    strip every spelling of an identity header, set ours;
+//	   │
+//	   │  headers.go    then strip every spelling of an identity header, set ours;
 //	   │                dialects.go as other proxies spell them, where asked for
-//	   │  upstream.go   forward to loopback; the app's failure is 502, 503, 504
-//	   │  exchange.go   the response on its way back; body.go the request's body
+//	   │
+//	   ├─ HTTP/1.1 ──► relay_pass.go   ┐ one pool of connections to the application
+//	   ├─ HTTP/2 ────► served_pool.go  ┘ (http1.Upstream), one http1.Call a request
+//	   ▼
+//	upstream.go   the way to the application; its failure is 502, 503, 504
+//	   │  waiting.go    is the client still there? HTTP/1.1 has a patrol look
 //	   │
 //	record.go     one Record a request: one log line, one counter, one histogram
+//
+// An application that speaks HTTP/2 (h2c://) is reached by another road:
+// httputil.ReverseProxy over an http.Transport, in ingress.go, for HTTP/2 and for
+// HTTP/1.1, which net/http then serves behind http1.Guard. The questions are the
+// same ones.
 //
 // A generation (generation.go) is an immutable snapshot of everything a verdict
 // depends on: the certs.Bundle and the Settings. [Ingress.Configure] and
@@ -27,5 +42,5 @@
 //
 // It fails closed: without a Bundle no handshake succeeds, without a rule no
 // request passes, and identity headers are removed from every request whether
-// or not Sidegate sets them.
+// or not Sidegate sets them. What has two meanings is refused, from either side.
 package proxy

@@ -34,7 +34,7 @@ const (
 // relay serves the connection until it ends.
 func (c *conn) relay() {
 	defer c.in.relays.Add(-1)
-	r := &relay{conn: c, s: http1.NewSession(batchedTLS{c.tls, c.batch})}
+	r := &relay{conn: c, s: http1.NewSession(relayTLS{c.tls, c})}
 	r.forwarded = http1.AppendField(nil, "X-Forwarded-For", c.clientIP())
 	r.forwarded = http1.AppendField(r.forwarded, "X-Forwarded-Proto", "https")
 	c.relaying.Store(r)

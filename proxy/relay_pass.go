@@ -90,16 +90,14 @@ func (r *relay) frame(head []byte, call *http1.Call, req *http1.Request) []byte 
 
 // carry attaches the content: what is at hand goes with the head, in one write.
 func (r *relay) carry(call *http1.Call, req *http1.Request) error {
-	early, all, err := r.s.Early(cap(call.Head) - len(call.Head))
-	if err != nil {
+	head := len(call.Head)
+	var all bool
+	var err error
+	if call.Head, all, err = r.s.AppendEarly(call.Head); err != nil || all {
 		return err
 	}
-	call.Head = append(call.Head, early...)
-	if all {
-		return nil
-	}
 	call.Content = r.s
-	if call.Await = req.Continue && len(early) == 0 && !r.s.Buffered(); call.Await {
+	if call.Await = req.Continue && len(call.Head) == head && !r.s.Buffered(); call.Await {
 		call.Head = append(call.Head[:len(call.Head)-2], "Expect: 100-continue\r\n\r\n"...)
 	}
 	return nil

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
 // freeAddress returns an address that nobody listens on. A restart is about
@@ -120,7 +118,7 @@ func TestAnIngressThatIsGoneLetsNobodyInUntilItIsBack(t *testing.T) {
 		{without, "", [2]int{2, 1}},
 	} {
 		w.configure(step.yaml)
-		eventually(t, "the change", func() bool { return testutil.ToFloat64(s.configMetrics.Reloads) == float64(i+1) })
+		eventually(t, "the change", func() bool { return metricOf(t, s, "sidegate_config_reloads_total") == float64(i+1) })
 		if a, b := w.admits(s, "a"), w.admits(s, "b"); a != "partner" || b != step.admits {
 			t.Errorf("step %d: %q is let in at a and %q at b", i, a, b)
 		}

@@ -11,8 +11,6 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
-
 	"github.com/sidegate/sidegate/proxy/minica"
 )
 
@@ -28,7 +26,7 @@ func TestAChangedPolicyIsTakenIntoUse(t *testing.T) {
 	if a, b := w.status(s, "ingress", "partner"), w.status(s, "ingress", "other"); a != 403 || b != 200 {
 		t.Errorf("after: partner %d, other %d", a, b)
 	}
-	if n := testutil.ToFloat64(s.configMetrics.Reloads); n != 1 {
+	if n := metricOf(t, s, "sidegate_config_reloads_total"); n != 1 {
 		t.Errorf("%v reloads counted", n)
 	}
 }
@@ -71,8 +69,8 @@ func TestEachFaultOfTheConfigurationIsCountedOnce(t *testing.T) {
 	} {
 		w.configure(step.yaml)
 		s.look(t.Context())
-		got := [4]float64{testutil.ToFloat64(s.configMetrics.Reloads), testutil.ToFloat64(s.configMetrics.Failures),
-			testutil.ToFloat64(s.configMetrics.Fault), float64(w.log.count("configuration cannot be used"))}
+		got := [4]float64{metricOf(t, s, "sidegate_config_reloads_total"), metricOf(t, s, "sidegate_config_reload_failures_total"),
+			metricOf(t, s, "sidegate_config_fault"), float64(w.log.count("configuration cannot be used"))}
 		if want := [4]float64{step.reloads, step.failures, step.fault, step.told}; got != want {
 			t.Errorf("after %.20q: reloads, failures, fault and lines are %v, want %v", step.yaml, got, want)
 		}
@@ -126,7 +124,7 @@ func TestARefusedConfigurationIsTriedAgain(t *testing.T) {
 	w.configure(strings.ReplaceAll(one(partnerDN), "$DIR/tls", "$DIR/later"))
 	s.look(t.Context())
 	s.look(t.Context())
-	if n := testutil.ToFloat64(s.configMetrics.Failures); n != 1 {
+	if n := metricOf(t, s, "sidegate_config_reload_failures_total"); n != 1 {
 		t.Fatalf("%v failures, want 1", n)
 	}
 	w.issue("later", serverOptions())
@@ -135,7 +133,7 @@ func TestARefusedConfigurationIsTriedAgain(t *testing.T) {
 	}
 	s.look(t.Context())
 	defer s.gates[0].stop()
-	if n := testutil.ToFloat64(s.configMetrics.Reloads); n != 1 || s.snapshot().ConfigFault != nil {
+	if n := metricOf(t, s, "sidegate_config_reloads_total"); n != 1 || s.snapshot().ConfigFault != nil {
 		t.Errorf("%v reloads, fault %v", n, s.snapshot().ConfigFault)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -116,6 +117,18 @@ func (w *world) probe(s *sidecar, path string) (status int, body string) {
 	return status, body
 }
 
+// metricOf returns the value of the one series of a metric without labels.
+func metricOf(t *testing.T, s *sidecar, name string) float64 {
+	t.Helper()
+	for line := range strings.Lines(string(s.probe.Metrics.Append(nil))) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			return must(strconv.ParseFloat(strings.TrimSpace(value), 64))
+		}
+	}
+	t.Fatalf("there is no metric %s", name)
+	return 0
+}
+
 // A logBuffer is a log that can be read while it is written.
 type logBuffer struct {
 	mu  sync.Mutex
@@ -164,6 +177,18 @@ func TestSidecarServesWhatItIsConfiguredTo(t *testing.T) {
 	if _, metrics := w.probe(s, "/metrics"); !strings.Contains(metrics, `sidegate_requests_total{listener="a",result="ok",rule="rule-1"} 1`) ||
 		!strings.Contains(metrics, "sidegate_build_info{") || !strings.Contains(metrics, "go_goroutines") {
 		t.Errorf("metrics are not all there:\n%s", metrics)
+	}
+}
+
+// docs/metrics.md is made without a sidecar: it must not miss what only one adds.
+func TestEveryMetricIsInTheManual(t *testing.T) {
+	w := newWorld(t)
+	w.configure(one(partnerDN))
+	manual := string(must(os.ReadFile("../../docs/metrics.md")))
+	for _, f := range w.open().probe.Metrics.Families() {
+		if !strings.Contains(manual, "| `"+f.Name+"` |") {
+			t.Errorf("docs/metrics.md does not have %s", f.Name)
+		}
 	}
 }
 

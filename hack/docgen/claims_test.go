@@ -13,22 +13,21 @@ import (
 	"testing"
 )
 
-// What tests make of metrics is not for the page.
-func TestMetricsAreThoseOfTheSidecar(t *testing.T) {
-	metrics, err := metricsOf(rootOf(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(metrics) < 10 {
-		t.Fatalf("%d metrics were found; there are more", len(metrics))
-	}
-	for i, m := range metrics {
-		if !strings.HasPrefix(m.name, "sidegate_") {
-			t.Errorf("%q does not begin with sidegate_", m.name)
+// The page is a table: a name or a text with a bar in it would break it.
+func TestMetricsFitTheirTable(t *testing.T) {
+	own := 0
+	for _, f := range families() {
+		if isOwn(f) {
+			own++
+		} else if !strings.HasPrefix(f.Name, "go_") && !strings.HasPrefix(f.Name, "process_") {
+			t.Errorf("%q is neither ours nor of the runtime or the process", f.Name)
 		}
-		if i > 0 && m.name == metrics[i-1].name {
-			t.Errorf("%q is there twice", m.name)
+		if f.Help == "" || strings.ContainsAny(f.Help, "|\n") {
+			t.Errorf("%s: the help text %q does not fit in a table", f.Name, f.Help)
 		}
+	}
+	if own < 10 {
+		t.Errorf("%d metrics are our own; there are more", own)
 	}
 }
 

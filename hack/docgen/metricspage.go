@@ -3,13 +3,11 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/sidegate/sidegate/proxy"
+	"github.com/sidegate/sidegate/proxy/admin"
+	"github.com/sidegate/sidegate/proxy/metric"
 )
 
 const metricsIntro = `<!-- Made from the source by hack/docgen: edit it there, then run "go run ./hack/docgen". -->
@@ -22,7 +20,7 @@ make series grow. The words are explained in [reasons.md](reasons.md).
 
 `
 
-const metricsOutro = `
+const metricsAlerts = `
 Worth an alert:
 
 ` + "```" + `yaml
@@ -42,113 +40,55 @@ For certificates that live less than 45 days, choose less. A series with a
 ` + "`reason`" + ` or a ` + "`result`" + ` exists once that has occurred.
 `
 
-// A metric is one row of the page.
-type metric struct{ name, kind, help, labels string }
+const metricsStandard = `
+## Of the runtime and the process
 
-// metricsPage makes docs/metrics.md from the calls that make the metrics.
-func metricsPage(root string) ([]byte, error) {
-	metrics, err := metricsOf(root)
-	if err != nil {
-		return nil, err
-	}
+They have the names, and mean the same, as those of the Prometheus client library for Go. Those of the process are
+absent where there is no ` + "`/proc`" + `.
+
+`
+
+const metricsDropped = `
+That library has more of them. Not served are the quantiles of ` + "`go_gc_duration_seconds`" + `, ` + "`go_gc_gogc_percent`" + `,
+` + "`go_gc_gomemlimit_bytes`, `process_network_*_bytes_total`, `process_virtual_memory_max_bytes`" + `, and what is not
+listed of ` + "`go_memstats_*`" + `.
+`
+
+// metricsPage makes docs/metrics.md from the registry that a sidecar serves.
+func metricsPage(string) ([]byte, error) {
 	var page bytes.Buffer
-	page.WriteString(metricsIntro + "| metric | kind | labels | says |\n|---|---|---|---|\n")
-	for _, m := range metrics {
-		fmt.Fprintf(&page, "| `%s` | %s | %s | %s |\n", m.name, m.kind, m.labels, m.help)
-	}
-	page.WriteString(metricsOutro)
+	page.WriteString(metricsIntro)
+	writeFamilies(&page, true)
+	page.WriteString(metricsAlerts + metricsStandard)
+	writeFamilies(&page, false)
+	page.WriteString(metricsDropped)
 	return page.Bytes(), nil
 }
 
-// metricsOf finds the metrics that the sidecar makes, by name. Tests make others.
-func metricsOf(root string) ([]metric, error) {
-	var metrics []metric
-	for _, pattern := range []string{"proxy/metrics*.go", "proxy/admin/*.go", "cmd/sidegate/*.go"} {
-		files, err := filepath.Glob(filepath.Join(root, pattern))
-		if err != nil {
-			return nil, err
-		}
-		for _, file := range files {
-			if strings.HasSuffix(file, "_test.go") {
-				continue
-			}
-			found, err := metricsIn(file)
-			if err != nil {
-				return nil, err
-			}
-			metrics = append(metrics, found...)
+// writeFamilies writes a table of the families that are our own, or of the others.
+func writeFamilies(page *bytes.Buffer, own bool) {
+	page.WriteString("| metric | kind | labels | says |\n|---|---|---|---|\n")
+	for _, f := range families() {
+		if isOwn(f) == own {
+			fmt.Fprintf(page, "| `%s` | %s | %s | %s |\n", f.Name, f.Kind, labelList(f.Labels), f.Help)
 		}
 	}
-	slices.SortFunc(metrics, func(a, b metric) int { return strings.Compare(a.name, b.name) })
-	return metrics, nil
 }
 
-// metricsIn finds the metrics that a file makes.
-func metricsIn(file string) ([]metric, error) {
-	f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
-	if err != nil {
-		return nil, err
-	}
-	var found []metric
-	ast.Inspect(f, func(n ast.Node) bool {
-		if call, ok := n.(*ast.CallExpr); ok {
-			if m, ok := metricOf(call); ok {
-				found = append(found, m)
-			}
-		}
-		return true
-	})
-	return found, nil
+// families returns every family that a sidecar serves, by name.
+func families() []*metric.Family {
+	reg := admin.NewRegistry("", "")
+	proxy.NewMetrics(reg)
+	proxy.NewConfigMetrics(reg)
+	return reg.Families()
 }
 
-// metricOf reads prometheus.NewCounterVec(prometheus.CounterOpts{…}, labels) and
-// its like, and the desc(name, help, labels…) of a collector.
-func metricOf(call *ast.CallExpr) (metric, bool) {
-	texts := textsIn(call)
-	switch fun := call.Fun.(type) {
-	case *ast.Ident:
-		if fun.Name == "desc" && len(texts) >= 2 {
-			return metric{texts[0], kindOf(texts[0]), texts[1], labelList(append([]string{"listener"}, texts[2:]...))}, true
-		}
-	case *ast.SelectorExpr:
-		kind, isNew := strings.CutPrefix(fun.Sel.Name, "New")
-		kind = strings.ToLower(strings.TrimSuffix(strings.TrimSuffix(kind, "Vec"), "Func"))
-		if isNew && slices.Contains([]string{"counter", "gauge", "histogram"}, kind) && len(texts) >= 2 {
-			return metric{texts[0], kind, texts[1], labelList(texts[2:])}, true
-		}
-	}
-	return metric{}, false
-}
-
-func kindOf(name string) string {
-	if strings.HasSuffix(name, "_total") {
-		return "counter"
-	}
-	return "gauge"
-}
+func isOwn(f *metric.Family) bool { return strings.HasPrefix(f.Name, "sidegate_") }
 
 func labelList(labels []string) string {
-	for i, l := range labels {
-		labels[i] = "`" + l + "`"
+	var list []string
+	for _, l := range labels {
+		list = append(list, code(l))
 	}
-	return strings.Join(labels, " ")
-}
-
-// textsIn returns the string literals of a call's arguments, in order, without
-// those of calls within it.
-func textsIn(call *ast.CallExpr) (texts []string) {
-	for _, arg := range call.Args {
-		ast.Inspect(arg, func(n ast.Node) bool {
-			if _, inner := n.(*ast.CallExpr); inner {
-				return false
-			}
-			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
-				if s, err := strconv.Unquote(lit.Value); err == nil {
-					texts = append(texts, s)
-				}
-			}
-			return true
-		})
-	}
-	return texts
+	return strings.Join(list, " ")
 }

@@ -14,7 +14,7 @@
 // that would let them in. The same is at /status.json for scripts, as a [Report].
 //
 //	Snapshot ──report──► Report ──► /status.json
-//	(values of now)        └──────► page.html + page.css
+//	(values of now)        └──────► page.go + page.css
 //
 // A [Snapshot] is taken for each look and turned into one Report, so that page
 // and JSON cannot disagree. Loopback is no border for a browser: any site can

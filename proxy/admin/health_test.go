@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/sidegate/sidegate/proxy/admin"
+	"github.com/sidegate/sidegate/proxy/metric"
 )
 
 func yes() bool { return true }
@@ -76,33 +77,63 @@ func TestReadyIsAskedEachTime(t *testing.T) {
 }
 
 func TestMetrics(t *testing.T) {
-	reg := prometheus.NewRegistry()
-	served := prometheus.NewCounter(prometheus.CounterOpts{Name: "sidegate_things_total", Help: "Things."})
-	reg.MustRegister(served)
-	served.Inc()
-	addr := serve(t, admin.NewHealth(admin.Probe{Metrics: reg}))
-	if res, body := ask(t, "GET", addr, "/metrics"); res.StatusCode != 200 || !strings.Contains(body, "\nsidegate_things_total 1\n") {
+	var reg metric.Registry
+	reg.NewCounter("sidegate_things_total", "Things.").With().Inc()
+	addr := serve(t, admin.NewHealth(admin.Probe{Metrics: &reg}))
+	want := "# HELP sidegate_things_total Things.\n# TYPE sidegate_things_total counter\nsidegate_things_total 1\n"
+	res, body := ask(t, "GET", addr, "/metrics")
+	if contentType := res.Header.Get("Content-Type"); res.StatusCode != 200 || body != want || contentType != "text/plain; version=0.0.4; charset=utf-8" {
+		t.Errorf("GET /metrics = %d %s\n%s", res.StatusCode, contentType, body)
+	}
+	if res, body := ask(t, "HEAD", addr, "/metrics"); res.StatusCode != 200 || body != "" {
+		t.Errorf("HEAD /metrics = %d %q", res.StatusCode, body)
+	}
+}
+
+// What a file or a certificate has in it may not blind the monitoring.
+func TestOneBadSeriesDoesNotHideTheOthers(t *testing.T) {
+	var reg metric.Registry
+	bad := reg.NewSampled(metric.KindGauge, "bad", "Bad.", "file")
+	reg.Collect(func(s *metric.Scrape) {
+		for range 2 {
+			s.Value(bad, 1, "a\xff\"\n} b")
+		}
+	})
+	reg.NewGauge("good", "Good.").With()
+	addr := serve(t, admin.NewHealth(admin.Probe{Metrics: &reg}))
+	res, body := ask(t, "GET", addr, "/metrics")
+	if res.StatusCode != 200 || !strings.Contains(body, "\ngood 0\n") || strings.Count(body, "\nbad{") != 1 {
 		t.Errorf("GET /metrics = %d\n%s", res.StatusCode, body)
 	}
 }
 
-// badSeries cannot be collected.
-type badSeries struct{}
-
-func (badSeries) Describe(ch chan<- *prometheus.Desc) {
-	ch <- prometheus.NewDesc("bad", "Bad.", nil, nil)
-}
-
-func (badSeries) Collect(ch chan<- prometheus.Metric) {
-	ch <- prometheus.NewInvalidMetric(prometheus.NewDesc("bad", "Bad.", nil, nil), errors.New("out of order"))
-}
-
-func TestOneBadSeriesDoesNotHideTheOthers(t *testing.T) {
-	reg := prometheus.NewRegistry()
-	reg.MustRegister(badSeries{}, prometheus.NewGauge(prometheus.GaugeOpts{Name: "good", Help: "Good."}))
-	addr := serve(t, admin.NewHealth(admin.Probe{Metrics: reg}))
-	if res, body := ask(t, "GET", addr, "/metrics"); res.StatusCode != 200 || !strings.Contains(body, "\ngood 0\n") {
-		t.Errorf("GET /metrics = %d\n%s", res.StatusCode, body)
+func TestTooManyScrapesAreRefused(t *testing.T) {
+	var reg metric.Registry
+	scraping, finish := make(chan struct{}), make(chan struct{})
+	reg.Collect(func(*metric.Scrape) { scraping <- struct{}{}; <-finish })
+	h := admin.NewHealth(admin.Probe{Metrics: &reg})
+	var all sync.WaitGroup
+	scrape := func() int {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+		return w.Code
+	}
+	for range 4 {
+		all.Go(func() {
+			if code := scrape(); code != 200 {
+				t.Errorf("one of four scrapes = %d", code)
+			}
+		})
+		<-scraping
+	}
+	if code := scrape(); code != 503 {
+		t.Errorf("a fifth scrape = %d, want 503", code)
+	}
+	close(finish)
+	all.Wait()
+	go func() { <-scraping }()
+	if code := scrape(); code != 200 {
+		t.Errorf("a scrape afterwards = %d, want 200", code)
 	}
 }
 

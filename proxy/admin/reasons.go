@@ -40,6 +40,7 @@ var explanations = map[string]string{
 	"upgrade":           "The request asks to change the protocol. Only WebSocket is forwarded, and only with websocket: true.",
 	"request-malformed": "The request is not well-formed HTTP; servers could disagree about what it asks for.",
 	"framing":           "The request is not strictly HTTP/1.1; servers could disagree about where it ends.",
+	"expectation":       "Expect asks for something other than 100-continue, which alone has a meaning.",
 	"host-malformed":    "The Host is missing, malformed or contradicts itself.",
 	"content-length":    "Content-Length is malformed or contradicts the body.",
 	"body-too-large":    "The body is larger than limits.bodyBytes.",

@@ -20,8 +20,7 @@ import (
 func NewStatus(snapshot func() Snapshot) http.Handler {
 	pages := routes{
 		"/": func(w http.ResponseWriter, r *http.Request) {
-			b, err := renderPage(report(snapshot()), r.URL.Query().Get("refresh") != "off")
-			write(w, "text/html; charset=utf-8", b, err)
+			write(w, "text/html; charset=utf-8", renderPage(report(snapshot()), r.URL.Query().Get("refresh") != "off"), nil)
 		},
 		"/status.json": func(w http.ResponseWriter, _ *http.Request) {
 			b, err := renderJSON(report(snapshot()))

@@ -35,6 +35,7 @@ type Bundle struct {
 
 	roots      *x509.CertPool // of Anchors
 	remembered *memory        // intermediates below the anchors; nil: none are remembered
+	proven     *proven        // clients that were verified; nil: none are remembered
 	checks     int            // signatures that sifting a chain may need to check
 	usage      Usage
 }

@@ -31,3 +31,16 @@ func (b *Bundle) Remembered() int {
 	defer b.remembered.mu.RUnlock()
 	return len(b.remembered.sums)
 }
+
+// Proven returns how many clients b remembers.
+func (b *Bundle) Proven() int {
+	b.proven.mu.Lock()
+	defer b.proven.mu.Unlock()
+	return len(b.proven.clients)
+}
+
+// ForgetProven makes b verify every client anew, each time.
+func (b *Bundle) ForgetProven() { b.proven = nil }
+
+// MaxProven is how many clients a Bundle remembers.
+const MaxProven = maxProven

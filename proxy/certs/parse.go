@@ -39,7 +39,7 @@ func parse(m material, usage Usage, now time.Time, before *Bundle) (*Bundle, err
 	if len(p.faults) > 0 {
 		return nil, join(p.faults)
 	}
-	p.out.roots, p.out.remembered = poolOf(p.out.Anchors), &memory{}
+	p.out.roots, p.out.remembered, p.out.proven = poolOf(p.out.Anchors), &memory{}, &proven{}
 	p.out.checks = checksFor(p.out.Anchors)
 	p.out.Trust = trust(p.out.Anchors, usage)
 	return p.out, nil

@@ -69,6 +69,10 @@ func (b *Bundle) Verify(presented []*x509.Certificate, now time.Time) (Verified,
 	if refusal := bounded(presented); refusal != nil {
 		return Verified{}, refusal
 	}
+	sum := sumOf(presented)
+	if known, ok := b.proven.at(sum, now); ok {
+		return known, nil
+	}
 	s := b.sift(presented)
 	if !s.anchored() {
 		return Verified{}, b.nowhere(s, s.unproved(), now, x509.UnknownAuthorityError{Cert: s.leaf})
@@ -89,7 +93,9 @@ func (b *Bundle) Verify(presented []*x509.Certificate, now time.Time) (Verified,
 			"is itself listed as a CA without being one: trust its issuer, or pin it by certSHA256 in a rule")
 	}
 	b.remembered.add(s.fresh)
-	return Verified{Chains: chains, Until: until(chains)}, nil
+	v := Verified{Chains: chains, Until: until(chains)}
+	b.proven.add(sum, v)
+	return v, nil
 }
 
 // pool returns the anchors. It is never nil: that would mean the roots of the

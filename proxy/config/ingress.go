@@ -36,8 +36,9 @@ type Ingress struct {
 	UpstreamConnectTimeout time.Duration `yaml:"upstreamConnectTimeout"`
 
 	// How long the application may take to the head of its response, counted from the
-	// moment it has the whole request, before the caller gets 504. The body of the
-	// response may take longer. Above 0.
+	// moment it has the whole request, before the caller gets 504. Nor may it pause for
+	// longer while it takes in the body of the request. The body of the response may
+	// take longer. Above 0.
 	UpstreamTimeout time.Duration `yaml:"upstreamTimeout"`
 
 	// The server certificate: a directory with `tls.crt` and `tls.key`, as a

@@ -245,9 +245,8 @@ func prepare(c *Call, s *Session, req *Request) {
 	c.Head = append(head, "\r\n"...)
 	c.NoContent, c.Again = req.IsHead, string(req.Method) == "GET"
 	if req.Length != 0 {
-		early, all, _ := s.Early(cap(c.Head) - len(c.Head))
-		c.Head = append(c.Head, early...)
-		if !all {
+		var all bool
+		if c.Head, all, _ = s.AppendEarly(c.Head); !all {
 			c.Content, c.Interim = s, s.Interim
 		}
 	}

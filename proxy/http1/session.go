@@ -41,6 +41,16 @@ func NewSession(conn net.Conn) *Session {
 	return s
 }
 
+// ErrNothingYet says that there is nothing to read at the moment. To crypto/tls
+// it is like a deadline that has passed: the connection can be read again.
+var ErrNothingYet error = nothingYet{}
+
+type nothingYet struct{}
+
+func (nothingYet) Error() string   { return "nothing to read yet" }
+func (nothingYet) Timeout() bool   { return true }
+func (nothingYet) Temporary() bool { return true }
+
 // errUnread keeps what is left of one request from being read as the next.
 var errUnread = errors.New("the request before was not read to its end")
 
@@ -121,15 +131,37 @@ func (s *Session) look() {
 // Linger.
 func (s *Session) Interrupt() { s.in.interrupt() }
 
-// Early returns what is at hand of the content without reading from the
-// connection, up to room bytes, and whether that is all of it. Of chunked content,
-// whose chunks are for [Call] to make, it returns nothing.
-func (s *Session) Early(room int) (p []byte, all bool, err error) {
-	here := min(int64(s.in.w-s.in.r), s.body.left)
-	if s.body.length > 0 && 0 < here && here <= int64(room) {
-		p, err = s.Next()
+// AppendEarly appends what there is of the content without waiting for more, as
+// much as dst has room for, and reports whether that is all of it. Of chunked
+// content, whose chunks are for [Call] to make, it appends nothing.
+func (s *Session) AppendEarly(dst []byte) (out []byte, all bool, err error) {
+	for s.body.length > 0 && !s.body.done {
+		room := cap(dst) - len(dst)
+		if s.in.r == s.in.w && !s.tryFill(room) {
+			break
+		}
+		if min(int64(s.in.w-s.in.r), s.body.left) > int64(room) {
+			break
+		}
+		p, err := s.Next()
+		if err != nil {
+			return dst, false, err
+		}
+		dst = append(dst, p...)
 	}
-	return p, s.body.done, err
+	return dst, s.body.done, nil
+}
+
+// tryFill reads up to room bytes if the connection can do so without waiting.
+func (s *Session) tryFill(room int) bool {
+	conn, ok := s.Conn.(interface{ TryRead(p []byte) (int, error) })
+	room = min(room, len(s.in.buf))
+	if !ok || room == 0 {
+		return false
+	}
+	n, _ := conn.TryRead(s.in.buf[:room]) // an error comes again
+	s.in.r, s.in.w = 0, n
+	return n > 0
 }
 
 // ContentRead returns how many bytes of the content were read.

@@ -30,7 +30,7 @@ func TestWhatIsAtHandOfContent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, all, err := s.Early(test.room)
+		p, all, err := s.AppendEarly(make([]byte, 0, test.room))
 		if string(p) != test.want || all != test.all || err != nil || s.ContentDone() != all || s.ContentRead() != int64(len(p)) {
 			t.Errorf("%s: %q, %v, %v", test.what, p, all, err)
 		}

@@ -10,6 +10,9 @@ type Watch struct{}
 // Of does nothing.
 func (*Watch) Of(syscall.Conn) {}
 
+// TryRead reads nothing.
+func (*Watch) TryRead([]byte) (int, error) { return 0, ErrNothingYet }
+
 // Readable returns false.
 func (*Watch) Readable() bool { return false }
 

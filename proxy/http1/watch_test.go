@@ -3,6 +3,7 @@
 package http1
 
 import (
+	"io"
 	"net"
 	"syscall"
 	"testing"
@@ -75,5 +76,60 @@ func TestTheSocketBelowIsWatched(t *testing.T) {
 	eventually(t, "the byte", a.idle[0].watch.Readable)
 	if got, err := a.get(); got != "200 ok" || err != nil {
 		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// A tryConn is a connection whose socket can be read from without waiting.
+type tryConn struct {
+	net.Conn
+	socket Watch
+}
+
+func (c *tryConn) TryRead(p []byte) (int, error) { return c.socket.TryRead(p) }
+
+func TestContentThatHasArrivedGoesWithTheHead(t *testing.T) {
+	client, server := pair(t)
+	c := &tryConn{Conn: server}
+	c.socket.Of(server.(*net.TCPConn))
+	s := NewSession(c)
+	defer s.Close()
+	_, _ = io.WriteString(client, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc")
+	if err := s.Await(patience); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Read(&testLimits); err != nil {
+		t.Fatal(err)
+	}
+	out, all, err := s.AppendEarly(make([]byte, 0, 100))
+	if string(out) != "abc" || all || err != nil {
+		t.Fatalf("%q, %v, %v: want what has arrived, without waiting for more", out, all, err)
+	}
+	_, _ = io.WriteString(client, "defghi"+getHead)
+	eventually(t, "the rest", c.socket.Readable)
+	out, all, err = s.AppendEarly(out)
+	if string(out) != "abcdefghi" || !all || err != nil || !s.ContentDone() {
+		t.Errorf("%q, %v, %v: want all of it", out, all, err)
+	}
+}
+
+func TestNothingToReadIsNotTheEnd(t *testing.T) {
+	client, server := pair(t)
+	var w Watch
+	if _, err := w.TryRead(make([]byte, 1)); err != ErrNothingYet {
+		t.Errorf("a Watch of nothing: %v", err)
+	}
+	w.Of(server.(*net.TCPConn))
+	for range 2 {
+		if n, err := w.TryRead(make([]byte, 10)); n != 0 || err != ErrNothingYet {
+			t.Errorf("%d, %v, want %v", n, err, ErrNothingYet)
+		}
+	}
+	_ = client.Close() // the end is for a Read that waits
+	eventually(t, "the end", w.Readable)
+	if n, err := w.TryRead(make([]byte, 10)); n != 0 || err != ErrNothingYet {
+		t.Errorf("at the end: %d, %v, want %v", n, err, ErrNothingYet)
+	}
+	if _, err := server.Read(make([]byte, 10)); err != io.EOF {
+		t.Errorf("a Read that waits: %v, want %v", err, io.EOF)
 	}
 }

@@ -8,12 +8,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Watch looks at a socket without reading from it. It is not for concurrent
-// use; a Watch of nothing sees nothing.
+// A Watch looks at a socket, or reads from it, without waiting. It is not for
+// concurrent use; a Watch of nothing sees nothing.
 type Watch struct {
 	raw  syscall.RawConn
 	poll [1]unix.PollFd
 	look func(fd uintptr)
+
+	try  func(fd uintptr) // reads into into
+	into []byte
+	n    int
+	err  error
 }
 
 // Of makes the Watch look at c.
@@ -29,6 +34,22 @@ func (w *Watch) Of(c syscall.Conn) {
 			w.poll[0].Revents = unix.POLLERR
 		}
 	}
+	w.try = func(fd uintptr) { w.n, w.err = unix.Read(int(fd), w.into) }
+}
+
+// TryRead reads what is there. If that is nothing, and after any failure, the
+// error is [ErrNothingYet]: a Read that waits will tell.
+func (w *Watch) TryRead(p []byte) (int, error) {
+	if w.raw == nil || len(p) == 0 {
+		return 0, ErrNothingYet
+	}
+	w.into = p
+	err := w.raw.Control(w.try)
+	w.into = nil
+	if err != nil || w.err != nil || w.n <= 0 {
+		return 0, ErrNothingYet
+	}
+	return w.n, nil
 }
 
 // Readable reports whether there is something to read: bytes, the end, or an

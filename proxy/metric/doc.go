@@ -2,7 +2,7 @@
 //
 // It is small because every pod pays for it: the official client library brings
 // protocol buffers along, whose descriptors alone take more memory than all that
-// Sidegate has to count (docs/decisions/0004).
+// Sidegate has to count (docs/decisions/0006).
 //
 // A [Registry] holds families: a name, a help text, a kind and the names of the
 // labels. There are two ways to have numbers in one.

@@ -1,0 +1,239 @@
+package admin
+
+import "net"
+
+// foldAbove is how many CAs are shown before they are folded.
+const foldAbove = 12
+
+// ingress writes the section of one ingress, the certificates to the left and
+// the clients to the right. n makes the ids unique.
+func (p *page) ingress(n int, in *IngressReport) {
+	p.put(`
+<section class="ingress" aria-labelledby="ingress-%[1]s">
+  <header>
+    <h2 id="ingress-%[1]s">%[2]s</h2>
+    <p><code>%[3]s</code> <span class="arrow" role="img" aria-label="forwards to">→</span> <code>%[4]s</code></p>
+    <p class="muted">%[5]s</p>
+  </header>
+  <div class="columns">
+  <div>
+`, n, in.Name, in.Listen, in.Upstream, count(in.Connections, "connection"))
+	p.served(n, in)
+	p.warnings(n, in.Warnings)
+	if len(in.Chain) > 0 {
+		p.card(n, "chain", "Chain sent with it")
+		p.certificates(in.Chain)
+		p.put("  </section>\n")
+	}
+	p.anchors(n, in.Anchors)
+	p.put("\n  </div>\n  <div>\n")
+	p.refusals(n, in.Refusals)
+	p.rules(n, in.Rules)
+	p.put("\n  </div>\n  </div>\n</section>\n")
+}
+
+// card begins a section, which the caller ends.
+func (p *page) card(n int, kind, title markup) {
+	class := markup("card")
+	if kind == "warnings" {
+		class = "card warnings"
+	}
+	p.put(`
+  <section class="%s" aria-labelledby="%s-%s">
+    <h3 id="%[2]s-%[3]s">%[4]s</h3>
+`, class, kind, n, title)
+}
+
+func (p *page) served(n int, in *IngressReport) {
+	p.card(n, "served", "Served certificate")
+	if c := in.Served; c != nil {
+		p.put(`    <p class="ends %s">%s</p>
+    %s
+    <p class="small muted span">%s %s</p>
+    <dl>
+      <dt>Subject</dt><dd><code>%s</code></dd>
+`, c.Level, c.Ends, bar(c), p.time(c.NotBefore), p.time(c.NotAfter), c.Subject)
+		if len(c.Names) > 0 {
+			p.put("      <dt>Names</dt><dd>")
+			for _, name := range c.Names {
+				p.put(`<code class="name">%s</code> `, name)
+			}
+			p.put("</dd>\n")
+		}
+		p.put(`      <dt>Issuer</dt><dd><code>%s</code></dd>
+      <dt>Serial</dt><dd><code>%s</code></dd>
+      <dt>SHA-256</dt><dd><code>%s</code></dd>
+      <dt>File</dt><dd><code>%s</code></dd>
+    </dl>
+`, c.Issuer, c.Serial, c.SHA256, c.File)
+	} else {
+		p.put(`    <p class="ends error">none</p>` + "\n")
+	}
+	p.put(`    <p class="foot">Generation %s`, in.Generation)
+	if !in.Loaded.IsZero() {
+		p.put(`, read %s <span class="muted">(%s)</span>`, relative(p.now, in.Loaded), p.time(in.Loaded))
+	}
+	p.put(".\n      Changes since the start: %s taken into use, %s refused.", in.Reloads, in.Failures)
+	if in.Polling {
+		p.put(" Files are looked at every second: the node has no change notices left to give.")
+	}
+	p.put("</p>\n  </section>\n")
+}
+
+func (p *page) warnings(n int, warnings []string) {
+	if len(warnings) == 0 {
+		return
+	}
+	p.card(n, "warnings", "Warnings")
+	p.put("    <ul>")
+	for _, w := range warnings {
+		p.put("<li>%s</li>", w)
+	}
+	p.put("</ul>\n  </section>\n")
+}
+
+func (p *page) anchors(n int, anchors []Certificate) {
+	p.card(n, "anchors", "Client CAs")
+	switch {
+	case len(anchors) == 0:
+		p.put(`    <p class="empty">None: no client can pass.</p>` + "\n")
+	case len(anchors) > foldAbove:
+		p.put("    <details><summary>%s CA certificates; the first %s</summary>", len(anchors), anchors[0].Ends)
+		p.certificates(anchors)
+		p.put("</details>\n")
+	default:
+		p.certificates(anchors)
+	}
+	p.put("  </section>\n")
+}
+
+func (p *page) certificates(all []Certificate) {
+	p.put(`
+    <table>
+      <thead><tr><th scope="col">Certificate</th><th scope="col">Validity</th></tr></thead>
+      <tbody>
+`)
+	for i := range all {
+		c := &all[i]
+		p.put(`      <tr>
+        <th scope="row"><code>%s</code>
+          <span class="muted small line">`, c.Subject)
+		if c.Subject == c.Issuer {
+			p.put("self-issued")
+		} else {
+			p.put("issued by <code>%s</code>", c.Issuer)
+		}
+		p.put(`</span>
+          <span class="muted small line">serial <code>%s</code></span>
+          <span class="muted small line"><code>%s</code></span></th>
+        <td><span class="line %s text">%s</span>%s<span class="muted small">%s</span></td>
+      </tr>
+`, c.Serial, c.File, c.Level, c.Ends, bar(c), p.time(c.NotAfter))
+	}
+	p.put("      </tbody>\n    </table>\n")
+}
+
+// bar draws how much of its life c has left.
+func bar(c *Certificate) markup {
+	var p page
+	p.put(`<svg class="left %s" viewBox="0 0 100 1" preserveAspectRatio="none" role="img" aria-label="%s per cent of its life is left">`+
+		`<rect class="track" width="100" height="1"/><rect class="part" width="%[2]s" height="1"/></svg>`, c.Level, c.Left)
+	return markup(p.String())
+}
+
+// A group is several refusals of one client for one reason, of which the newest
+// is shown: a client that tries again and again must not hide the others.
+type group struct {
+	RefusalReport
+	Times int
+}
+
+// grouped returns the groups in rs, in the order of their newest.
+func grouped(rs []RefusalReport) []*group {
+	type key struct{ reason, subject, host string }
+	var out []*group
+	at := make(map[key]*group)
+	for _, r := range rs {
+		k := key{reason: r.Reason, subject: r.Subject}
+		if k.subject == "" {
+			k.host = host(r.Remote)
+		}
+		if at[k] == nil {
+			at[k] = &group{RefusalReport: r}
+			out = append(out, at[k])
+		}
+		at[k].Times++
+	}
+	return out
+}
+
+func host(addr string) string {
+	h, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	return h
+}
+
+func (p *page) refusals(n int, refusals []RefusalReport) {
+	p.card(n, "refusals", "Last refusals")
+	if len(refusals) == 0 {
+		p.put(`    <p class="empty">Nobody was refused since the start.</p>` + "\n  </section>\n")
+		return
+	}
+	p.put(`    <ol class="refusals">` + "\n")
+	for _, g := range grouped(refusals) {
+		p.group(g)
+	}
+	p.put("    </ol>\n  </section>\n")
+}
+
+func (p *page) group(g *group) {
+	p.put(`      <li>
+        <p class="head"><b class="reason">%s</b>
+`, g.Reason)
+	if g.Times > 1 {
+		p.put(`          <span class="chip">%s times</span>`+"\n", g.Times)
+	}
+	if g.Status != 0 {
+		p.put(`          <span class="chip">%s</span>`+"\n", g.Status)
+	} else {
+		p.put(`          <span class="chip">TLS</span>` + "\n")
+	}
+	p.put(`          <span class="muted small">%s, from <code>%s</code></span></p>`+"\n", p.ago(g.Time), g.Remote)
+	if g.Explanation != "" {
+		p.put("        <p>%s</p>\n", g.Explanation)
+	}
+	if g.Allow != "" {
+		p.put(`        <pre class="paste" tabindex="0" aria-label="line to paste into a rule"><code>%s</code></pre>`+"\n", g.Allow)
+	} else if g.Subject != "" {
+		p.put("        <p><code>%s</code></p>\n", g.Subject)
+	}
+	if g.Detail != "" {
+		p.put(`        <p class="muted small">%s</p>`+"\n", g.Detail)
+	}
+	p.put("      </li>\n")
+}
+
+func (p *page) rules(n int, rules []Rule) {
+	p.card(n, "rules", "Who may pass")
+	if len(rules) == 0 {
+		p.put(`    <p class="empty">No rule: nobody is let in.</p>` + "\n  </section>\n")
+		return
+	}
+	p.put(`    <table>
+      <thead><tr><th scope="col">Rule</th><th scope="col">Conditions, all of them</th></tr></thead>
+      <tbody>
+`)
+	for _, r := range rules {
+		p.put(`      <tr><th scope="row">%s</th><td>`, r.Name)
+		for _, c := range r.Conditions {
+			p.put(`<code class="line">%s</code>`, c)
+		}
+		if len(r.Conditions) == 0 {
+			p.put(`<span class="muted">none: every verified client</span>`)
+		}
+		p.put("</td></tr>\n")
+	}
+	p.put("      </tbody>\n    </table>\n  </section>\n")
+}
