@@ -28,16 +28,17 @@ type conn struct {
 	release func()
 
 	// Set during the handshake, by its goroutine; read-only afterwards.
-	tls      *tls.Conn
-	hello    bool   // a ClientHello was read
-	sni      string // as sent, unchecked
-	gen      *generation
-	verified certs.Verified
-	shaken   atomic.Bool // the handshake is over, well or not
-	alerts   alertWatch
-	batch    *batch // of what is written
-	probing  bool   // what is read now is not waited for; of who reads
-	socket   *http1.Watch
+	tls       *tls.Conn
+	hello     bool   // a ClientHello was read
+	sni       string // as sent, unchecked
+	gen       *generation
+	verified  certs.Verified
+	forwarded []byte      // X-Forwarded-For and -Proto, as field lines
+	shaken    atomic.Bool // the handshake is over, well or not
+	alerts    alertWatch
+	batch     *batch // of what is written
+	probing   bool   // what is read now is not waited for; of who reads
+	socket    *http1.Watch
 
 	verdict  atomic.Pointer[verdict]
 	relaying atomic.Pointer[relay] // once it is served by one
@@ -237,6 +238,8 @@ func (c *conn) shake(timeout time.Duration) {
 	// Only now is it proved that the client holds the key: TLS 1.3 verifies
 	// the certificate before the CertificateVerify message.
 	c.verdict.Store(newVerdict(c.gen, c.tls.ConnectionState().PeerCertificates, c.verified, nil))
+	c.forwarded = http1.AppendField(nil, "X-Forwarded-For", c.clientIP())
+	c.forwarded = http1.AppendField(c.forwarded, "X-Forwarded-Proto", "https")
 	c.in.dispatch(c)
 }
 

@@ -19,7 +19,7 @@ import (
 // and net/http has taken its ResponseWriter back; to touch that would crash the
 // process.
 type deadlines struct {
-	rc    *http.ResponseController
+	w     http.ResponseWriter
 	http2 bool
 
 	mu   sync.Mutex // never held during a read or write
@@ -30,7 +30,7 @@ func (d *deadlines) read(t time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.over {
-		_ = d.rc.SetReadDeadline(t)
+		_ = http.NewResponseController(d.w).SetReadDeadline(t)
 	}
 }
 
@@ -39,7 +39,7 @@ func (d *deadlines) write(t time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.over && d.http2 {
-		_ = d.rc.SetWriteDeadline(t)
+		_ = http.NewResponseController(d.w).SetWriteDeadline(t)
 	}
 }
 
@@ -48,7 +48,7 @@ func (d *deadlines) stop() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.over {
-		_ = d.rc.SetReadDeadline(time.Unix(1, 0))
+		_ = http.NewResponseController(d.w).SetReadDeadline(time.Unix(1, 0))
 	}
 }
 

@@ -24,7 +24,7 @@ func TestNoDeadlineIsSetAfterTheHandler(t *testing.T) {
 	w := &deadlineWriter{ResponseWriter: httptest.NewRecorder()}
 	x := &served{exchange: exchange{in: &Ingress{now: time.Now}, gen: &generation{limits: Limits{}.withDefaults()}}, w: w,
 		r: httptest.NewRequest("POST", "/", strings.NewReader("body"))}
-	x.deadlines.rc, x.deadlines.http2 = http.NewResponseController(w), true
+	x.deadlines.w, x.deadlines.http2 = w, true
 	body := x.guardBody(io.NopCloser(strings.NewReader("body")))
 	if _, err := body.Read(make([]byte, 1)); err != nil || w.reads != 2 {
 		t.Fatalf("a read while served: %v, %d deadlines, want one set and taken back", err, w.reads)

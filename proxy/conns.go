@@ -81,6 +81,7 @@ func (in *Ingress) closeConns() {
 	open := in.conns
 	in.conns = nil
 	in.mu.Unlock()
+	in.waiting.look(true)
 	for c := range open {
 		_ = c.Close()
 		if r := c.relaying.Load(); r != nil {

@@ -39,6 +39,7 @@ type Ingress struct {
 	forwarding atomic.Int64 // requests at the application
 	warned     atomic.Int64 // unix time of the last "too many connections" line
 	recent     recent
+	waiting    waitingStreams
 	refusals   pace // of the log lines about handshakes
 	closings   pace // and about clients that went away
 
@@ -127,7 +128,7 @@ func (in *Ingress) serveHTTP(s *server, w http.ResponseWriter, r *http.Request) 
 	}
 	x := &served{w: w, r: r}
 	x.exchange = exchange{in: in, conn: c, start: in.now(), asked: asked{r.Proto, r.Method, r.Host, r.URL.EscapedPath()}}
-	x.deadlines.rc, x.deadlines.http2 = http.NewResponseController(w), r.ProtoMajor == 2
+	x.deadlines.w, x.deadlines.http2 = w, r.ProtoMajor == 2
 	defer x.finish()
 	// What follows an upgrade is not HTTP/1.1 as http1.Guard knows it: unless the
 	// protocol is switched, the connection ends with the answer.
@@ -148,7 +149,7 @@ func (x *served) pass() {
 		x.answer(f)
 		return
 	}
-	if x.r.Body != nil && x.r.Body != http.NoBody {
+	if x.r.Body != nil && x.r.Body != http.NoBody && x.r.ContentLength != 0 {
 		x.r.Body = x.guardBody(x.r.Body)
 		defer x.leaveBody()
 	}

@@ -20,7 +20,6 @@ type relay struct {
 	wait  waiting
 
 	method, host, path memo
-	forwarded          []byte // X-Forwarded-For and -Proto, as field lines
 }
 
 // The phases of a connection, for the drain.
@@ -35,8 +34,6 @@ const (
 func (c *conn) relay() {
 	defer c.in.relays.Add(-1)
 	r := &relay{conn: c, s: http1.NewSession(relayTLS{c.tls, c})}
-	r.forwarded = http1.AppendField(nil, "X-Forwarded-For", c.clientIP())
-	r.forwarded = http1.AppendField(r.forwarded, "X-Forwarded-Proto", "https")
 	c.relaying.Store(r)
 	defer func() { _ = r.s.Close() }()
 	limits := &c.in.cur.Load().limits

@@ -48,7 +48,7 @@ func (r *relay) fill(call *http1.Call, req *http1.Request, target []byte) error 
 		}
 	}
 	head = x.verdict.appendIdentity(head, x.rule)
-	head = append(head, r.forwarded...)
+	head = append(head, x.conn.forwarded...)
 	head = append(head, "X-Forwarded-Host: "...)
 	head = append(head, req.Host...)
 	head = append(head, "\r\n"...)

@@ -19,6 +19,7 @@ type served struct {
 	r        *http.Request
 	switched bool // 101 was sent and the connection taken over
 
+	wait      waiting
 	unflushed int // bytes written since the last flush, perhaps still in memory
 
 	deadlines deadlines

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -17,10 +16,10 @@ func (x *served) relay(pool *http1.Upstream) {
 	call := pool.NewCall()
 	defer call.Finish()
 	x.fill(call)
-	var w waiting
-	w.begin(call)
-	defer w.end()
-	defer context.AfterFunc(x.r.Context(), w.abort)()
+	x.wait.begin(call)
+	defer x.wait.end()
+	x.in.waiting.add(x)
+	defer x.in.waiting.remove(x)
 	err := call.Do()
 	if err == nil {
 		x.copyHead(&call.Response)
@@ -54,8 +53,7 @@ func (x *served) fill(call *http1.Call) {
 		}
 	}
 	head = x.verdict.appendIdentity(head, x.rule)
-	head = http1.AppendField(head, "X-Forwarded-For", x.conn.clientIP())
-	head = http1.AppendField(head, "X-Forwarded-Proto", "https")
+	head = append(head, x.conn.forwarded...)
 	head = http1.AppendField(head, "X-Forwarded-Host", r.Host)
 	if x.wantsTrailers() {
 		head = append(head, "Te: trailers\r\n"...)
@@ -96,10 +94,23 @@ func (x *served) wantsTrailers() bool {
 // copyHead passes on the fields of a response.
 func (x *served) copyHead(res *http1.Response) {
 	h := x.w.Header()
+	var room [1 << 10]byte
+	texts := room[:0] // all values, to become one text
 	for i := range res.Fields {
-		if f := &res.Fields[i]; !f.Hop {
-			name := http1.CanonicalName(f.Name)
-			h[name] = append(h[name], string(f.Value))
+		texts = append(texts, res.Fields[i].Value...)
+	}
+	rest, values := string(texts), make([]string, len(res.Fields))
+	for i := range res.Fields {
+		f := &res.Fields[i]
+		values[i], rest = rest[:len(f.Value)], rest[len(f.Value):]
+		if f.Hop {
+			continue
+		}
+		name := http1.CanonicalName(f.Name)
+		if had := h[name]; had != nil {
+			h[name] = append(had, values[i])
+		} else {
+			h[name] = values[i : i+1 : i+1]
 		}
 	}
 	if length, ok := res.Announced(); ok && res.Status != http.StatusNoContent {

@@ -76,6 +76,39 @@ func socketOf(c net.Conn) (syscall.Conn, bool) {
 	return sc, ok
 }
 
+// waitingStreams are the requests of HTTP/2 that wait for the application. To ask
+// each of them now and then is cheaper than to be told by its context.
+type waitingStreams struct {
+	mu      sync.Mutex
+	streams map[*served]struct{}
+}
+
+func (s *waitingStreams) add(x *served) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.streams == nil {
+		s.streams = make(map[*served]struct{})
+	}
+	s.streams[x] = struct{}{}
+}
+
+func (s *waitingStreams) remove(x *served) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.streams, x)
+}
+
+// look aborts those whose client has gone away, or all.
+func (s *waitingStreams) look(all bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for x := range s.streams {
+		if all || x.r.Context().Err() != nil {
+			x.wait.abort()
+		}
+	}
+}
+
 // patrol looks after the clients of waiting requests until the ingress has ended.
 func (in *Ingress) patrol() {
 	tick := time.NewTicker(patrolEvery)
@@ -89,6 +122,7 @@ func (in *Ingress) patrol() {
 		if in.forwarding.Load() == 0 {
 			continue
 		}
+		in.waiting.look(false)
 		for _, c := range in.relayed() {
 			c.relaying.Load().wait.look(c.Conn)
 		}

@@ -164,6 +164,9 @@ func (c *Call) try(conn *upstreamConn) error {
 	if len(c.Head) > bufferSize { // which may be more than fits into the socket
 		c.boundWrite()
 	}
+	if c.Content != nil {
+		c.deadline(0) // that of the last call; without content there is a new one at once
+	}
 	n, err := conn.Write(c.Head)
 	switch {
 	case err == nil && c.Content == nil:
@@ -189,7 +192,7 @@ func (c *Call) use(conn *upstreamConn) bool {
 	if c.aborted {
 		return false
 	}
-	c.conn, c.timed, c.bound, c.sent = conn, false, false, false
+	c.conn, c.timed, c.bound, c.sent = conn, conn.timed, false, false
 	return true
 }
 
@@ -235,6 +238,9 @@ func (c *Call) cause(err error) error {
 // Next returns the next bytes of the content of the response, good until the
 // next call, or io.EOF.
 func (c *Call) Next() ([]byte, error) {
+	if !c.body.ready() {
+		c.unbound()
+	}
 	p, err := c.body.next()
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = c.cause(err)
@@ -280,6 +286,9 @@ func (c *Call) detach() (conn *upstreamConn, keep bool) {
 	conn, c.conn = c.conn, nil
 	keep = conn != nil && c.headed && c.sent && !c.aborted && !c.NoContent &&
 		c.body.done && c.Response.persists() && c.in.r == c.in.w
+	if keep {
+		conn.timed = c.timed
+	}
 	if keep && c.bound {
 		keep = conn.SetWriteDeadline(time.Time{}) == nil
 	}

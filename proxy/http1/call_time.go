@@ -44,15 +44,23 @@ func (c *Call) deadline(d time.Duration) {
 // boundHead bounds the wait for the head now that all is sent.
 func (c *Call) boundHead() { c.deadline(c.up.HeaderTimeout) }
 
-// endHead takes the deadline back, at once and for ever: the upload may end only
-// now.
+// endHead says that the deadline is over: the upload may end only now.
 func (c *Call) endHead() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.timed && !c.aborted {
+	c.headed = true
+}
+
+// unbound takes back the deadline of the head before content is waited for. Most
+// content has come with the head, and then the next call on the connection sets
+// one of its own.
+func (c *Call) unbound() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.timed && !c.aborted && c.conn != nil {
+		c.timed = false
 		_ = c.conn.SetReadDeadline(time.Time{})
 	}
-	c.headed = true
 }
 
 // boundWrite bounds the next write: an application that takes nothing in is as

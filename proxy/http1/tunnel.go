@@ -28,6 +28,7 @@ func (s *Session) Switch(c *Call, linger time.Duration) (in, out int64, err erro
 	c.lean()
 	s.in.patience = 0
 	_ = s.Conn.SetReadDeadline(time.Time{})
+	c.unbound()
 	up := make(chan error, 1)
 	go func() {
 		var err error

@@ -40,6 +40,7 @@ type upstreamConn struct {
 	net.Conn
 	watch Watch
 	since time.Time // when it became idle
+	timed bool      // a read deadline was left on it
 }
 
 // take returns an idle connection, or nil.

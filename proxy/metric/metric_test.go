@@ -60,7 +60,7 @@ func TestSeriesAreTheirOwn(t *testing.T) {
 	if v.With("ab", "c") == v.With("a", "bc") || v.With("", "a") == v.With("a", "") {
 		t.Error("different values have the same series")
 	}
-	if v.With("ab", "c") != v.With("ab", "c") {
+	if again := v.With("ab", "c"); again != v.With("ab", "c") {
 		t.Error("the same values have different series")
 	}
 }

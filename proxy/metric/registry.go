@@ -65,9 +65,10 @@ func (r *Registry) NewSampled(kind Kind, name, help string, labels ...string) *F
 		if !isName(l, "") || strings.HasPrefix(l, "__") || slices.Contains(labels[:i], l) {
 			panic(fmt.Sprintf("metric %q: %q is no name for a label, or is there twice", name, l))
 		}
-		f.sorted = append(f.sorted, i)
 	}
-	slices.SortFunc(f.sorted, func(a, b int) int { return cmp.Compare(labels[a], labels[b]) })
+	for _, l := range slices.Sorted(slices.Values(labels)) {
+		f.sorted = append(f.sorted, slices.Index(labels, l))
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	at, taken := slices.BinarySearchFunc(r.families, name, func(f *Family, name string) int { return cmp.Compare(f.Name, name) })

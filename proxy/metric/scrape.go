@@ -1,7 +1,7 @@
 package metric
 
 import (
-	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,7 +13,7 @@ const ContentType = "text/plain; version=0.0.4; charset=utf-8"
 // A Scrape gathers the series of one moment. It is of the goroutine whose
 // function it is given to, until that returns.
 type Scrape struct {
-	told map[*Family][]series[instrument]
+	told map[*Family]map[string]instrument // by labels
 }
 
 // Value tells the value of a series of f, a counter or gauge. The first value of
@@ -28,7 +28,12 @@ func (s *Scrape) Summary(f *Family, count uint64, sum float64, values ...string)
 }
 
 func (s *Scrape) add(f *Family, labels string, i instrument) {
-	s.told[f] = append(s.told[f], series[instrument]{labels, i})
+	if s.told[f] == nil {
+		s.told[f] = make(map[string]instrument)
+	}
+	if _, told := s.told[f][labels]; !told {
+		s.told[f][labels] = i
+	}
 }
 
 type value float64
@@ -55,7 +60,7 @@ func (r *Registry) Append(b []byte) []byte {
 	r.mu.Lock()
 	families, tellers := slices.Clone(r.families), slices.Clone(r.tellers)
 	r.mu.Unlock()
-	s := Scrape{told: make(map[*Family][]series[instrument], len(families))}
+	s := Scrape{told: make(map[*Family]map[string]instrument, len(families))}
 	for _, tell := range tellers {
 		tell(&s)
 	}
@@ -65,17 +70,14 @@ func (r *Registry) Append(b []byte) []byte {
 	return b
 }
 
-func (f *Family) append(b []byte, all []series[instrument]) []byte {
+func (f *Family) append(b []byte, all map[string]instrument) []byte {
 	if len(all) == 0 {
 		return b
 	}
 	b = append(append(b, "# HELP "+f.Name+" "...), helpEscapes.Replace(f.Help)...)
 	b = append(b, "\n# TYPE "+f.Name+" "+string(f.Kind)+"\n"...)
-	slices.SortStableFunc(all, func(a, b series[instrument]) int { return cmp.Compare(a.labels, b.labels) })
-	for i, s := range all {
-		if i == 0 || s.labels != all[i-1].labels {
-			b = s.instrument.append(b, f.Name, s.labels)
-		}
+	for _, labels := range slices.Sorted(maps.Keys(all)) {
+		b = all[labels].append(b, f.Name, labels)
 	}
 	return b
 }
