@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
-	"github.com/sidegate/sidegate/proxy/config"
+	"github.com/go-logr/logr"
 )
 
 const demoHelp = `sidegate demo - see it work, in one process, on throw-away certificates
@@ -47,11 +48,12 @@ func demo(ctx context.Context, args []string, std streams) error {
 		return misuseOf("sidegate help demo", fmt.Errorf("demo takes no argument, but got %q", operands[0]))
 	}
 	defer surviveClosedPipes()()
-	book := newLogBook()
+	w := io.Discard
 	if *verbose {
-		book.copyTo = std.err
+		w = std.err
 	}
-	log := newJournal(book, config.Default().Log).Logger()
+	book := newLogBook(w)
+	log := logr.FromSlogHandler(book)
 	return untilSignal(ctx, log, func(ctx context.Context) error {
 		if err := perform(ctx, newTeller(std.out), &stage{log: log, book: book}); err != nil {
 			return fmt.Errorf("demo: %w", err)

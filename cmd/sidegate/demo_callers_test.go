@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -34,7 +35,7 @@ const (
 func openFake(t *testing.T, status func(exchange) int) (*stage, *atomic.Int64) {
 	t.Helper()
 	dir := t.TempDir()
-	st := &stage{dir: dir, book: newLogBook()}
+	st := &stage{dir: dir, book: newLogBook(io.Discard)}
 	st.secret.Dir, st.trust.Dir, st.conf.Dir = filepath.Join(dir, "tls"), filepath.Join(dir, "ca"), filepath.Join(dir, "config")
 	if err := errors.Join(st.certify(t.Context()), st.mountAll(t.Context())); err != nil {
 		t.Fatal(err)

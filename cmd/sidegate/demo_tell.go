@@ -1,11 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"slices"
@@ -14,6 +13,8 @@ import (
 	"syscall"
 	"time"
 	"unicode/utf8"
+
+	"github.com/sidegate/sidegate/proxy/config"
 )
 
 // tellerWidth is the number of columns that a line takes at most, but for what
@@ -147,36 +148,66 @@ type logLine struct {
 	Faults []string // of certificates that cannot be used
 }
 
-// A logBook is the writer of a JSON log that remembers its lines.
+// A logBook is a [slog.Handler] that remembers the lines it passes on. It takes
+// them as values, because whatever decodes JSON would be in every sidecar.
 type logBook struct {
-	copyTo io.Writer // nil: nowhere
+	slog.Handler
+	*pages
+}
 
+// pages are what a logBook and those made of it by WithAttrs share.
+type pages struct {
 	mu    sync.Mutex
 	lines []logLine
 	more  chan struct{} // closed when there are more lines
 }
 
-func newLogBook() *logBook { return &logBook{more: make(chan struct{})} }
+// newLogBook returns a logBook of the default log, which goes on to w.
+func newLogBook(w io.Writer) *logBook {
+	return &logBook{newJournal(w, config.Default().Log).handler(), &pages{more: make(chan struct{})}}
+}
 
-// Write implements io.Writer for whole lines.
-func (b *logBook) Write(p []byte) (int, error) {
-	var line logLine
-	if err := json.Unmarshal(bytes.TrimSpace(p), &line); err != nil {
-		return 0, fmt.Errorf("read log line %q: %w", p, err)
-	}
+// Handle implements slog.Handler.
+func (b *logBook) Handle(ctx context.Context, r slog.Record) error {
+	line := logLine{Msg: r.Message}
+	r.Attrs(func(a slog.Attr) bool {
+		switch a.Key {
+		case "reason":
+			line.Reason = a.Value.String()
+		case "detail":
+			line.Detail = a.Value.String()
+		case "allow":
+			line.Allow = a.Value.String()
+		case "faults":
+			line.Faults, _ = a.Value.Any().([]string)
+		}
+		return true
+	})
+	b.add(line)
+	_ = b.Handler.Handle(ctx, r) // nobody reads it: the story goes on
+	return nil
+}
+
+// WithAttrs implements slog.Handler.
+func (b *logBook) WithAttrs(as []slog.Attr) slog.Handler {
+	return &logBook{b.Handler.WithAttrs(as), b.pages}
+}
+
+// WithGroup implements slog.Handler.
+func (b *logBook) WithGroup(name string) slog.Handler {
+	return &logBook{b.Handler.WithGroup(name), b.pages}
+}
+
+func (b *pages) add(line logLine) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.lines = append(b.lines, line)
 	close(b.more)
 	b.more = make(chan struct{})
-	if b.copyTo != nil {
-		_, _ = b.copyTo.Write(p) // nobody reads it: the story goes on
-	}
-	return len(p), nil
 }
 
 // wait returns the last line with this message and reason, waiting for one.
-func (b *logBook) wait(ctx context.Context, msg, reason string) (logLine, error) {
+func (b *pages) wait(ctx context.Context, msg, reason string) (logLine, error) {
 	late := time.After(patience)
 	for {
 		b.mu.Lock()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -98,22 +100,19 @@ func TestTimes(t *testing.T) {
 }
 
 func TestTheLogBookWaitsForALine(t *testing.T) {
-	const line = `{"level":"INFO","msg":"request refused","reason":"subject-not-allowed","allow":"subject: 'CN=a'"}` + "\n"
-	write := func(b *logBook, text string) {
-		if _, err := b.Write([]byte(text)); err != nil {
-			t.Error(err)
-		}
-	}
+	want := logLine{Msg: "request refused", Reason: "subject-not-allowed", Detail: "d", Allow: "subject: 'CN=a'", Faults: []string{"f", "g"}}
 	synctest.Test(t, func(t *testing.T) {
-		b := newLogBook()
+		b := newLogBook(io.Discard)
+		log := logr.FromSlogHandler(b).WithValues("listener", "a").WithName("x")
 		go func() {
 			time.Sleep(patience / 2)
-			write(b, `{"msg":"request refused","reason":"other"}`+"\n")
-			write(b, line)
+			log.Info("request refused", "reason", "other")
+			log.Info(want.Msg, "reason", want.Reason, "detail", want.Detail, "allow", want.Allow, "faults", want.Faults, "status", 403)
+			log.Info("something else")
 		}()
 		got, err := b.wait(t.Context(), "request refused", "subject-not-allowed")
-		if err != nil || got.Allow != "subject: 'CN=a'" {
-			t.Errorf("read %+v, %v", got, err)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%v, -want +got:\n%s", err, diff)
 		}
 		if _, err := b.wait(t.Context(), "request refused", "never"); err == nil || !strings.Contains(err.Error(), `"never"`) {
 			t.Errorf("waiting for what never comes: %v", err)
@@ -121,15 +120,12 @@ func TestTheLogBookWaitsForALine(t *testing.T) {
 	})
 }
 
-func TestTheLogBookCopies(t *testing.T) {
+func TestTheLogBookPassesLinesOn(t *testing.T) {
 	var copied strings.Builder
-	b := newLogBook()
-	b.copyTo = &copied
-	const line = `{"msg":"listening"}` + "\n"
-	if n, err := b.Write([]byte(line)); n != len(line) || err != nil || copied.String() != line {
-		t.Errorf("wrote %d bytes, %v, copied %q", n, err, copied.String())
-	}
-	if _, err := b.Write([]byte("not JSON\n")); err == nil {
-		t.Error("a line that is no JSON was taken")
+	log := logr.FromSlogHandler(newLogBook(&copied))
+	log.WithValues("listener", "a").Info("listening", "address", ":1")
+	log.V(1).Info("not at this level")
+	if got := copied.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, `"level":"INFO","msg":"listening","listener":"a","address":":1"`) {
+		t.Errorf("passed on: %s", got)
 	}
 }

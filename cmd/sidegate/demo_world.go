@@ -41,7 +41,7 @@ var (
 // book set, then open; close it in any case.
 type stage struct {
 	log  logr.Logger
-	book *logBook // what log writes
+	book *logBook // what log writes to
 
 	dir                       string
 	secret, trust, conf       minica.Mount

@@ -33,9 +33,11 @@ func (j *journal) Configure(l config.Log) {
 }
 
 // Logger returns the logger that writes to the journal.
-func (j *journal) Logger() logr.Logger {
+func (j *journal) Logger() logr.Logger { return logr.FromSlogHandler(j.handler()) }
+
+func (j *journal) handler() slog.Handler {
 	o := &slog.HandlerOptions{Level: &j.level, ReplaceAttr: nameLevel}
-	return logr.FromSlogHandler(lineHandler{j, slog.NewJSONHandler(j.w, o), slog.NewTextHandler(j.w, o)})
+	return lineHandler{j, slog.NewJSONHandler(j.w, o), slog.NewTextHandler(j.w, o)}
 }
 
 // nameLevel writes levels without their offsets: V(1) of logr is "DEBUG+3" to

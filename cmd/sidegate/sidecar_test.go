@@ -174,10 +174,11 @@ func TestSidecarServesWhatItIsConfiguredTo(t *testing.T) {
 			t.Errorf("%s at %s: %d, want %d", tt.as, tt.ingress, got, tt.status)
 		}
 	}
-	if _, metrics := w.probe(s, "/metrics"); !strings.Contains(metrics, `sidegate_requests_total{listener="a",result="ok",rule="rule-1"} 1`) ||
-		!strings.Contains(metrics, "sidegate_build_info{") || !strings.Contains(metrics, "go_goroutines") {
-		t.Errorf("metrics are not all there:\n%s", metrics)
-	}
+	eventually(t, "the metrics", func() bool { // a request is counted after it is answered
+		_, metrics := w.probe(s, "/metrics")
+		return strings.Contains(metrics, `sidegate_requests_total{listener="a",result="ok",rule="rule-1"} 1`) &&
+			strings.Contains(metrics, "sidegate_build_info{") && strings.Contains(metrics, "go_goroutines")
+	})
 }
 
 // docs/metrics.md is made without a sidecar: it must not miss what only one adds.

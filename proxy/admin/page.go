@@ -25,8 +25,8 @@ var styleHash = func() string {
 type markup string
 
 // A page is the status page while it is written, without html/template: that
-// makes the linker keep every exported method in the binary, a megabyte of
-// memory in every pod (docs/decisions/0006).
+// makes the linker keep every exported method in the binary, more than a megabyte
+// of memory in every pod (docs/decisions/0006).
 type page struct {
 	bytes.Buffer
 	now time.Time
