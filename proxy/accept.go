@@ -16,6 +16,15 @@ import (
 	"github.com/sidegate/sidegate/proxy/http1"
 )
 
+// reads says what a Read of a conn may do.
+type reads uint8
+
+const (
+	readsAndWaits reads = iota
+	readsSocket         // what is there, without waiting
+	readsNothing        // crypto/tls is to say what it has at hand
+)
+
 // A conn is one client connection, from accept to close. It is the raw
 // connection below TLS, so that it is found again from whatever wraps it.
 type conn struct {
@@ -37,33 +46,20 @@ type conn struct {
 	shaken    atomic.Bool // the handshake is over, well or not
 	alerts    alertWatch
 	batch     *batch // of what is written
-	probing   bool   // what is read now is not waited for; of who reads
-	socket    *http1.Watch
+	reads     reads  // of who reads
+	socket    http1.Watch
 
 	verdict  atomic.Pointer[verdict]
 	relaying atomic.Pointer[relay] // once it is served by one
 }
 
-// probe lets the reads to come not wait, until probing is taken back. It reports
-// false if that cannot be: below a PROXY protocol there may be bytes that were read
-// from the socket already.
-func (c *conn) probe() bool {
-	tcp, ok := c.Conn.(*net.TCPConn)
-	if !ok {
-		return false
-	}
-	if c.socket == nil {
-		c.socket = new(http1.Watch)
-		c.socket.Of(tcp)
-	}
-	c.probing = true
-	return true
-}
-
 // Read reads along while the handshake lasts.
 func (c *conn) Read(p []byte) (int, error) {
-	if c.probing {
+	switch c.reads {
+	case readsSocket:
 		return c.socket.TryRead(p)
+	case readsNothing:
+		return 0, http1.ErrNothingYet
 	}
 	n, err := c.Conn.Read(p)
 	if !c.shaken.Load() {
@@ -238,6 +234,11 @@ func (c *conn) shake(timeout time.Duration) {
 	// Only now is it proved that the client holds the key: TLS 1.3 verifies
 	// the certificate before the CertificateVerify message.
 	c.verdict.Store(newVerdict(c.gen, c.tls.ConnectionState().PeerCertificates, c.verified, nil))
+	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+		// Not below a PROXY protocol: there may be bytes that were read from the
+		// socket already.
+		c.socket.Of(tcp)
+	}
 	c.forwarded = http1.AppendField(nil, "X-Forwarded-For", c.clientIP())
 	c.forwarded = http1.AppendField(c.forwarded, "X-Forwarded-Proto", "https")
 	c.in.dispatch(c)

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"crypto/tls"
+	"errors"
 	"runtime"
 	"sync"
 
@@ -158,10 +159,19 @@ func (c relayTLS) Write(p []byte) (int, error) {
 }
 
 // TryRead reads what there is, decrypted, or nothing.
-func (c relayTLS) TryRead(p []byte) (int, error) {
-	if !c.raw.probe() {
-		return 0, http1.ErrNothingYet
+func (c relayTLS) TryRead(p []byte) (int, error) { return c.try(p, readsSocket) }
+
+// AwaitRead waits for something to read, or reads what crypto/tls has at hand.
+func (c relayTLS) AwaitRead(p []byte) (int, error) {
+	if n, err := c.try(p, readsNothing); n > 0 || !errors.Is(err, http1.ErrNothingYet) {
+		return n, err
 	}
-	defer func() { c.raw.probing = false }()
+	return 0, c.raw.socket.Await()
+}
+
+// try reads without waiting.
+func (c relayTLS) try(p []byte, from reads) (int, error) {
+	c.raw.reads = from
+	defer func() { c.raw.reads = readsAndWaits }()
 	return c.Read(p)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -9,7 +10,7 @@ import (
 
 // When memory is given back to the system.
 const (
-	trimEvery = 30 * time.Second // at most
+	trimEvery = 10 * time.Second // at most
 	trimAbove = 2 << 20          // bytes; below, a collection takes more than it gives
 )
 
@@ -62,6 +63,7 @@ func (h heap) trim() heap {
 	if !now.worthTrimming(h) {
 		return now
 	}
+	runtime.GC() // each collection halves a stack that has grown
 	debug.FreeOSMemory()
 	return readHeap()
 }

@@ -45,12 +45,36 @@ func (s *source) await() error {
 		return nil
 	}
 	s.release()
-	if _, err := s.read(s.first[:]); err != nil {
+	if err := s.wait(); err != nil {
 		return err
 	}
 	s.buf = borrow()
 	s.buf[0], s.w = s.first[0], 1
 	return nil
+}
+
+// An awaiter is a connection on which to wait costs less than in Read.
+type awaiter interface {
+	// AwaitRead waits until Read has something to return, or reads it into p, if
+	// it is at hand.
+	AwaitRead(p []byte) (n int, err error)
+}
+
+// wait reads the first byte.
+func (s *source) wait() error {
+	w, ok := s.conn.(awaiter)
+	if !ok {
+		_, err := s.read(s.first[:])
+		return err
+	}
+	if err := s.bound(); err != nil {
+		return err
+	}
+	if n, err := w.AwaitRead(s.first[:]); n > 0 || err != nil {
+		return err
+	}
+	_, err := s.read(s.first[:])
+	return err
 }
 
 // release gives the buffer back. There must be nothing in it that is wanted.
@@ -61,13 +85,8 @@ func (s *source) release() {
 
 // read reads at least one byte from the connection.
 func (s *source) read(p []byte) (n int, err error) {
-	if s.patience > 0 {
-		if err = s.conn.SetReadDeadline(time.Now().Add(s.patience)); err != nil {
-			return 0, err
-		}
-	}
-	if s.stop.Load() {
-		return 0, ErrInterrupted
+	if err := s.bound(); err != nil {
+		return 0, err
 	}
 	for n == 0 && err == nil {
 		n, err = s.conn.Read(p)
@@ -79,6 +98,19 @@ func (s *source) read(p []byte) (n int, err error) {
 		return 0, ErrInterrupted
 	}
 	return 0, err
+}
+
+// bound sets the deadline of the next read, unless reads are to fail.
+func (s *source) bound() error {
+	if s.patience > 0 {
+		if err := s.conn.SetReadDeadline(time.Now().Add(s.patience)); err != nil {
+			return err
+		}
+	}
+	if s.stop.Load() {
+		return ErrInterrupted
+	}
+	return nil
 }
 
 // interrupt makes a read that waits fail, and those that follow. Another

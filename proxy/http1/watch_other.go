@@ -10,6 +10,9 @@ type Watch struct{}
 // Of does nothing.
 func (*Watch) Of(syscall.Conn) {}
 
+// Await does not wait.
+func (*Watch) Await() error { return nil }
+
 // TryRead reads nothing.
 func (*Watch) TryRead([]byte) (int, error) { return 0, ErrNothingYet }
 

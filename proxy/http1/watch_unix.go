@@ -15,6 +15,9 @@ type Watch struct {
 	poll [1]unix.PollFd
 	look func(fd uintptr)
 
+	wait   func(fd uintptr) bool
+	waited bool
+
 	try  func(fd uintptr) // reads into into
 	into []byte
 	n    int
@@ -34,7 +37,26 @@ func (w *Watch) Of(c syscall.Conn) {
 			w.poll[0].Revents = unix.POLLERR
 		}
 	}
+	w.wait = func(fd uintptr) bool {
+		if w.waited {
+			return true
+		}
+		w.waited = true
+		w.look(fd)
+		return w.poll[0].Revents != 0
+	}
 	w.try = func(fd uintptr) { w.n, w.err = unix.Read(int(fd), w.into) }
+}
+
+// Await waits until there is something to read, or the deadline for reading has
+// passed. It does so without a buffer and on little stack: of a connection that is
+// idle, that is most of what it costs.
+func (w *Watch) Await() error {
+	if w.raw == nil {
+		return nil
+	}
+	w.waited, w.poll[0] = false, unix.PollFd{Events: unix.POLLIN}
+	return w.raw.Read(w.wait)
 }
 
 // TryRead reads what is there. If that is nothing, and after any failure, the
