@@ -31,8 +31,7 @@ type conn struct {
 	net.Conn
 	in      *Ingress
 	opened  time.Time
-	stall   time.Duration // how long one write may take
-	bounded atomic.Bool   // somebody set a write deadline of their own
+	bounded atomic.Bool // somebody set a write deadline of their own
 	closed  atomic.Bool
 	release func()
 
@@ -77,7 +76,7 @@ func (c *conn) Write(p []byte) (int, error) {
 // request, and the application's connection behind it, for ever.
 func (c *conn) send(p []byte) (int, error) {
 	if !c.bounded.Load() {
-		if err := c.Conn.SetWriteDeadline(c.in.now().Add(c.stall)); err != nil {
+		if err := c.Conn.SetWriteDeadline(c.in.now().Add(c.in.cur.Load().limits.BodyIdleTimeout)); err != nil {
 			return 0, err
 		}
 	}
@@ -201,7 +200,7 @@ func (in *Ingress) admit(c net.Conn) {
 		return
 	}
 	in.metrics.connections.Add(1)
-	own := &conn{Conn: c, in: in, opened: in.now(), stall: g.limits.BodyIdleTimeout}
+	own := &conn{Conn: c, in: in, opened: in.now()}
 	own.release = func() {
 		in.open.Add(-1)
 		in.metrics.connections.Add(-1)

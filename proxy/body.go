@@ -139,8 +139,12 @@ func (b *guardedBody) Read(p []byte) (int, error) {
 	return n, state.err
 }
 
-// interrupt makes a Read that waits return.
+// interrupt makes a Read that waits return. A body that was read to its end is
+// left alone: the connection goes on.
 func (b *guardedBody) interrupt() {
+	if b.x.body.eof.Load() {
+		return
+	}
 	b.x.body.stopped.Store(true)
 	b.x.deadlines.stop()
 }

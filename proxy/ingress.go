@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -199,12 +200,37 @@ func (perRequest) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // checkResponse refuses a status that HTTP does not have (RFC 9110 §15); interim
-// ones are passed on before.
+// ones are passed on before. What is left of the request's body ends with the
+// response: else the end of an early answer waits for a client that sends on.
 func checkResponse(r *http.Response) error {
 	if s := r.StatusCode; s != http.StatusSwitchingProtocols && (s < 200 || s > 599) {
 		return fmt.Errorf("status %d is not one of a response", s)
 	}
+	if body, ok := servedOf(r.Request.Context()).r.Body.(*guardedBody); ok && r.StatusCode != http.StatusSwitchingProtocols {
+		r.Body = &lastWord{r.Body, body}
+	}
 	return nil
+}
+
+// lastWord is the body of a response, whose end is that of the request's.
+type lastWord struct {
+	io.ReadCloser
+	request *guardedBody
+}
+
+// Read implements io.Reader.
+func (l *lastWord) Read(p []byte) (int, error) {
+	n, err := l.ReadCloser.Read(p)
+	if err != nil {
+		l.request.interrupt()
+	}
+	return n, err
+}
+
+// Close implements io.Closer.
+func (l *lastWord) Close() error {
+	l.request.interrupt()
+	return l.ReadCloser.Close()
 }
 
 // forwardFailed answers when the application could not.

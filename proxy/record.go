@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"syscall"
@@ -30,7 +31,7 @@ const (
 	reasonAmbiguous    = reason("subject-ambiguous")
 	reasonConnect      = reason("connect")
 	reasonMalformed    = reason("request-malformed")
-	reasonFraming      = reason("framing") // refused by http1.Guard before it was a request
+	reasonFraming      = reason("framing") // refused by package http1 before it was a request
 	reasonExpect       = reason("expectation")
 	reasonUpgrade      = reason("upgrade")
 	reasonHost         = reason("host-malformed")
@@ -198,12 +199,20 @@ func handshakeReason(c *conn, err error) (why reason, detail string, quiet bool)
 const noCertificate = "tls: client didn't provide a certificate"
 
 // recordViolation logs and counts bytes that are not strictly HTTP/1.1. They
-// never became a request; net/http answers 400 and closes.
+// never became a request; the answer is 400 or 431 and the end.
 func (in *Ingress) recordViolation(c *conn, v *http1.Violation) {
 	in.metrics.request("", reasonFraming, 0)
-	kv := []any{"listener", in.name, "remote", c.RemoteAddr().String(), "status", 400,
+	kv := []any{"listener", in.name, "remote", c.RemoteAddr().String(), "status", violationStatus(v),
 		"reason", string(reasonFraming), "violation", v.Reason, "detail", v.Detail}
 	in.log.Info("request refused", append(kv, identityFields(c.verdict.Load())...)...)
+}
+
+// violationStatus is the status of the answer to a violation.
+func violationStatus(v *http1.Violation) int {
+	if v.Reason == http1.HeadTooLarge {
+		return http.StatusRequestHeaderFieldsTooLarge
+	}
+	return http.StatusBadRequest
 }
 
 // logTooMany says, at most every ten seconds, that connections are refused.

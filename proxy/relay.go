@@ -69,12 +69,8 @@ func (r *relay) refuseHead(err error) {
 		return // the client went away, or takes too long
 	}
 	r.conn.in.recordViolation(r.conn, v)
-	f := &fault{http.StatusBadRequest, reasonFraming, v.Detail}
-	if v.Reason == http1.HeadTooLarge {
-		f.status = http.StatusRequestHeaderFieldsTooLarge
-	}
 	r.x.closing = true
-	if r.send(f) == nil {
+	if r.send(&fault{violationStatus(v), reasonFraming, v.Detail}) == nil {
 		r.linger()
 	}
 }

@@ -28,7 +28,7 @@ type Violation struct {
 }
 
 // Error returns the reason and the detail.
-func (v *Violation) Error() string { return "request refused: " + v.Reason + ": " + v.Detail }
+func (v *Violation) Error() string { return "not strict HTTP/1.1: " + v.Reason + ": " + v.Detail }
 
 // violation makes a Violation; args of type []byte are quoted and bounded.
 func violation(reason, format string, args ...any) *Violation {
