@@ -49,6 +49,7 @@ type variant struct {
 	HTTP2     bool
 	Server    string // certificate
 	AccessLog bool   // sidegate alone; all others have none
+	FreshApp  bool   // nginx as it comes: a new connection to the application for each request
 }
 
 // workers is the number of threads or processes that each proxy works with.

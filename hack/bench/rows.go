@@ -13,6 +13,7 @@ type row struct {
 	kind        kind
 	goal        goal
 	sidegate    bool // nobody else is measured
+	withNginx   bool // nobody but Sidegate and nginx is
 	http        bool // needs a proxy that understands HTTP
 
 	// measure takes one turn. Nil: memory, which idleTurn reads for all at once.
@@ -41,20 +42,25 @@ type goal struct {
 	first  float64 // a step on the way; 0: none
 }
 
-// rows are those of the goals, and two more beside the first: what a request costs
-// a proxy that is not busy, and what an access log costs.
+// rows are those of the goals, and a few more: what a request costs a proxy that is
+// not busy, what an access log costs, and what nginx costs without a pool of
+// connections to the application, which has to be configured.
 func rows() []row {
 	plain := variant{Server: serverP256}
 	return []row{
 		{name: "get", title: "HTTP/1.1 keep-alive GET, 16 connections", variant: plain,
 			goal: goal{peer: "nginx", factor: 0.6}, measure: get},
 		{name: "get-light", title: "the same, each connection resting 5 ms between requests", variant: plain, measure: getLight},
+		{name: "get-nopool", title: "the first, nginx as it comes: a new connection to the application for each request",
+			variant: variant{Server: serverP256, FreshApp: true}, withNginx: true, measure: get},
 		{name: "get-log", title: "the first with a log line for each request, to a file", variant: variant{Server: serverP256, AccessLog: true},
 			sidegate: true, measure: get},
 		{name: "post", title: "HTTP/1.1 keep-alive POST of 16 KiB, 16 connections", variant: plain,
 			goal: goal{peer: "haproxy", factor: 0.8}, measure: post},
 		{name: "h2", title: "HTTP/2 GET, 4 connections × 16 streams", variant: variant{Server: serverP256, HTTP2: true}, http: true,
 			goal: goal{peer: "nginx", factor: 1.0, first: 1.8}, measure: getHTTP2},
+		{name: "h2-nopool", title: "the same, nginx as it comes", variant: variant{Server: serverP256, HTTP2: true, FreshApp: true},
+			withNginx: true, http: true, measure: getHTTP2},
 		{name: "handshake", title: "full handshake, P-256 at both ends, and a GET", variant: plain,
 			goal: goal{peer: "nginx", factor: 0.45}, measure: handshake},
 		{name: "handshake-rsa", title: "full handshake, RSA-4096 server key, and a GET", variant: variant{Server: serverRSA},

@@ -131,7 +131,7 @@ func (b *bench) run(ctx context.Context) (*results, error) {
 
 // record takes one turn, unless the peer cannot do that work.
 func (b *bench) record(ctx context.Context, res *results, r *row, c *contender, round int) error {
-	if r.sidegate && c.name != "sidegate" {
+	if c.name != "sidegate" && (r.sidegate || r.withNginx && c.name != "nginx") {
 		return nil
 	}
 	got := res.at(r.name, c.name)
