@@ -169,6 +169,9 @@ func (c relayTLS) AwaitRead(p []byte) (int, error) {
 	return 0, c.raw.socket.Await()
 }
 
+// ReadAtHand reads what crypto/tls has at hand.
+func (c relayTLS) ReadAtHand(p []byte) (int, error) { return c.try(p, readsNothing) }
+
 // try reads without waiting.
 func (c relayTLS) try(p []byte, from reads) (int, error) {
 	c.raw.reads = from

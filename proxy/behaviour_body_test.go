@@ -21,13 +21,7 @@ var bodyBehaviours = []behaviour{
 	{does: "a request body of unknown length arrives whole", check: func(g *gate, w way) { bodiesArrive(g, w, false) }},
 	{does: "a request body arrives while the client still holds the rest", check: uploadStreams},
 	{does: "a request body that breaks off does not arrive as a whole one", check: brokenUploads},
-	{does: "an early answer reaches a client that is still sending", check: earlyAnswer,
-		today: func(w way) (fails string) {
-			if w.app == "h2c" {
-				fails = "the answer waits for the body that the client holds back"
-			}
-			return fails
-		}},
+	{does: "an early answer reaches a client that is still sending", check: earlyAnswer},
 	{does: "a client that is still sending reads an answer as it is made", check: fullDuplex, where: overHTTP2},
 	{does: "a connection with half a request on it is not used for the next", check: halfARequest, where: toHTTP1},
 }

@@ -29,7 +29,7 @@ var interimBehaviours = []behaviour{
 	{does: "a client that waits for 100 is refused by the application without it", check: func(g *gate, w way) {
 		g.app.respond(func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusRequestEntityTooLarge) })
 		refusedWithoutContinue(g, w, true)
-	}, where: overHTTP1, today: everywhere("net/http's server says 100 when ReverseProxy first reads the body, which it does before the application has answered")},
+	}, where: overHTTP1, overH2C: "net/http's server says 100 when the body is first read, which http.Transport does before the application has answered"},
 }
 
 func earlyHints(g *gate, w way) {

@@ -14,35 +14,31 @@ import (
 	"time"
 )
 
-// relayServes says that HTTP/1.1 is served by the relay. Until then the
-// behaviours that net/http's server with ReverseProxy fails are skipped, each
-// with the reason why.
-const relayServes = true
-
 // A way is one of the ways in which a request goes through the gate. Whoever
 // calls and whoever answers should not notice which one it is.
 type way struct {
-	name  string
-	h2    bool   // the client speaks HTTP/2
-	app   string // the scheme of the upstream
-	relay bool   // the relay's, once it serves
-	dir   string // for sockets; the name of a test may be too long for one
+	name string
+	h2   bool   // the client speaks HTTP/2
+	app  string // the scheme of the upstream
+	dir  string // for sockets; the name of a test may be too long for one
 }
 
 var ways = []way{
-	{name: "HTTP-1.1 to http", app: "http", relay: true},
-	{name: "HTTP-1.1 to unix", app: "unix", relay: true},
+	{name: "HTTP-1.1 to http", app: "http"},
+	{name: "HTTP-1.1 to unix", app: "unix"},
 	{name: "HTTP-1.1 to h2c", app: "h2c"},
-	{name: "HTTP-2 to http", h2: true, app: "http", relay: true},
+	{name: "HTTP-2 to http", h2: true, app: "http"},
 	{name: "HTTP-2 to h2c", h2: true, app: "h2c"},
 }
 
-// A behaviour is a sentence about the gate that is true on every way.
+// A behaviour is a sentence about the gate that is true on every way. Where the
+// application speaks HTTP/2, ReverseProxy and http.Transport forward instead of
+// the relay, and have a few exceptions.
 type behaviour struct {
-	does  string
-	check func(g *gate, w way)       // g has an application that speaks as w says
-	where func(w way) bool           // the ways it can be seen on; nil: all
-	today func(w way) (fails string) // why a way without the relay fails it; nil: none does
+	does    string
+	check   func(g *gate, w way) // g has an application that speaks as w says
+	where   func(w way) bool     // the ways it can be seen on; nil: all
+	overH2C string               // why it is not so where the application speaks h2c
 }
 
 func TestBehaviour(t *testing.T) {
@@ -57,8 +53,8 @@ func TestBehaviour(t *testing.T) {
 					switch {
 					case b.where != nil && !b.where(w):
 						t.Skip("cannot be seen on this way")
-					case b.today != nil && b.today(w) != "" && !w.relayed():
-						t.Skip("without the relay: " + b.today(w))
+					case b.overH2C != "" && !toHTTP1(w):
+						t.Skip(b.overH2C)
 					}
 					g.app.respond(nil)
 					b.check(g.within(t), w)
@@ -75,14 +71,9 @@ func (g *gate) within(t *testing.T) *gate {
 	return &sub
 }
 
-func (w way) relayed() bool { return w.relay && relayServes }
-
 func overHTTP1(w way) bool { return !w.h2 }
 func overHTTP2(w way) bool { return w.h2 }
 func toHTTP1(w way) bool   { return w.app != "h2c" }
-
-// everywhere gives one reason for all ways without the relay.
-func everywhere(reason string) func(way) string { return func(way) string { return reason } }
 
 // serve makes g.app the application behind the gate, in the protocol of w.
 func (w way) serve(g *gate) {

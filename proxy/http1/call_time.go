@@ -33,16 +33,30 @@ func (c *Call) deadline(d time.Duration) {
 	switch {
 	case c.aborted || c.headed || c.conn == nil:
 	case d > 0:
-		c.timed = true
-		_ = c.conn.SetReadDeadline(time.Now().Add(d))
+		c.timed, c.conn.until = true, time.Now().Add(d)
+		_ = c.conn.SetReadDeadline(c.conn.until)
 	case c.timed:
 		c.timed = false
 		_ = c.conn.SetReadDeadline(time.Time{})
 	}
 }
 
-// boundHead bounds the wait for the head now that all is sent.
-func (c *Call) boundHead() { c.deadline(c.up.HeaderTimeout) }
+// boundHead bounds the wait for the head now that all is sent. To set a deadline
+// costs a system call's time: one that the call before has left is good enough if
+// it is not too early, and so each is a little late.
+func (c *Call) boundHead() {
+	wait := c.up.HeaderTimeout
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.aborted || c.headed || c.conn == nil || wait <= 0 {
+		return
+	}
+	now := time.Now()
+	if left := c.conn.until.Sub(now); !c.timed || left < wait || left > wait+wait/4 {
+		c.timed, c.conn.until = true, now.Add(wait+wait/8)
+		_ = c.conn.SetReadDeadline(c.conn.until)
+	}
+}
 
 // endHead says that the deadline is over: the upload may end only now.
 func (c *Call) endHead() {

@@ -94,7 +94,10 @@ func (s *Session) Read(l *Limits) (*Request, error) {
 		s.req = requests.Get().(*Request)
 	}
 	s.in.patience = 0
-	err := s.Conn.SetReadDeadline(time.Now().Add(l.HeadTime))
+	var err error
+	if !s.in.atHand() {
+		err = s.Conn.SetReadDeadline(time.Now().Add(l.HeadTime))
+	}
 	if err == nil {
 		err = s.req.read(&s.in, l)
 	}

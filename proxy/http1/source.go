@@ -58,6 +58,21 @@ type awaiter interface {
 	// AwaitRead waits until Read has something to return, or reads it into p, if
 	// it is at hand.
 	AwaitRead(p []byte) (n int, err error)
+
+	// ReadAtHand reads what is at hand, without looking at the socket.
+	ReadAtHand(p []byte) (n int, err error)
+}
+
+// endOfHead is there when a head is complete, or contains a fault.
+var endOfHead = []byte("\r\n\r\n")
+
+// atHand reads what is at hand of a head, and reports whether that is all of it.
+func (s *source) atHand() bool {
+	if a, ok := s.conn.(awaiter); ok && s.w < len(s.buf) {
+		n, _ := a.ReadAtHand(s.buf[s.w:]) // an error comes again
+		s.w += n
+	}
+	return bytes.Contains(s.buf[s.r:s.w], endOfHead)
 }
 
 // wait reads the first byte.

@@ -40,7 +40,8 @@ type upstreamConn struct {
 	net.Conn
 	watch Watch
 	since time.Time // when it became idle
-	timed bool      // a read deadline was left on it
+	timed bool      // a read deadline was left on it,
+	until time.Time // this one
 }
 
 // take returns an idle connection, or nil.
