@@ -70,6 +70,7 @@ func NewIngress(name string, b *certs.Bundle, s *Settings, m *Metrics, log logr.
 		ErrorHandler: forwardFailed,
 
 		ModifyResponse: checkResponse,
+		FlushInterval:  -1, // what the application sends goes out as it comes
 		BufferPool:     &bufferPool{},
 		ErrorLog:       in.newErrorLog(),
 	}
@@ -196,7 +197,14 @@ type perRequest struct{}
 
 // RoundTrip implements http.RoundTripper.
 func (perRequest) RoundTrip(r *http.Request) (*http.Response, error) {
-	return servedOf(r.Context()).gen.upstream.transport.RoundTrip(r)
+	x := servedOf(r.Context())
+	// Over HTTP/1.1 net/http takes a read that is broken off for a client that is gone.
+	if body, ok := x.r.Body.(*guardedBody); ok && r.Body != nil && x.deadlines.http2 {
+		out := *r
+		out.Body = &lastWord{r.Body, body}
+		r = &out
+	}
+	return x.gen.upstream.transport.RoundTrip(r)
 }
 
 // checkResponse refuses a status that HTTP does not have (RFC 9110 §15); interim
@@ -212,7 +220,9 @@ func checkResponse(r *http.Response) error {
 	return nil
 }
 
-// lastWord is the body of a response, whose end is that of the request's.
+// lastWord is a body whose end, or whose being closed, is the end of the
+// request's: that of the response, and that of the request as the transport has it.
+// ReverseProxy keeps it from closing the one that a client may be slow to send.
 type lastWord struct {
 	io.ReadCloser
 	request *guardedBody

@@ -102,6 +102,9 @@ func (x *served) WriteHeader(status int) {
 		if x.closing {
 			x.Header().Set("Connection", "close")
 		}
+		if h := x.Header(); h["Content-Type"] == nil {
+			h["Content-Type"] = nil // net/http would guess
+		}
 	}
 	x.w.WriteHeader(status)
 }

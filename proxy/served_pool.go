@@ -116,9 +116,6 @@ func (x *served) copyHead(res *http1.Response) {
 	if length, ok := res.Announced(); ok && res.Status != http.StatusNoContent {
 		h["Content-Length"] = []string{strconv.FormatInt(length, 10)}
 	}
-	if _, ok := h["Content-Type"]; !ok {
-		h["Content-Type"] = nil // net/http would guess
-	}
 }
 
 // interim passes on an interim response; its fields are not those of the final one.
