@@ -93,8 +93,12 @@ func (c *conn) send(p []byte) (int, error) {
 }
 
 // SetWriteDeadline notes that a shorter one is set: crypto/tls gives its last
-// alert five seconds.
+// alert five seconds. It is not for what waits in a batch, which was written
+// before: that has its own.
 func (c *conn) SetWriteDeadline(t time.Time) error {
+	if c.batch.gathers() {
+		return nil
+	}
 	c.bounded.Store(!t.IsZero())
 	c.due.Store(0)
 	return c.Conn.SetWriteDeadline(t)
@@ -112,12 +116,54 @@ func (c *conn) Close() error {
 	if c.closed.Swap(true) {
 		return net.ErrClosed
 	}
+	if c.batch.gathers() {
+		c.in.relays.Add(1)
+		go c.part()
+		return nil
+	}
 	if !c.batch.empty() {
-		_ = c.SetWriteDeadline(c.in.now().Add(lingerTimeout))
+		c.bounded.Store(true)
+		_ = c.Conn.SetWriteDeadline(c.in.now().Add(lingerTimeout))
 		c.batch.drain()
 	}
 	c.release()
 	return c.Conn.Close()
+}
+
+// partTimeout is how long a client of HTTP/2 that says nothing is waited for after
+// the last word.
+const partTimeout = 5 * time.Second
+
+// part ends a connection of HTTP/2 once all that was written is on its way. A client
+// sends window updates for as long as it reads; one that meets a closed socket
+// would reset the connection and overtake the end of a response.
+func (c *conn) part() {
+	defer c.in.relays.Add(-1)
+	defer func() {
+		c.release()
+		_ = c.Conn.Close()
+	}()
+	c.batch.drain()
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	var room [512]byte
+	for end := c.in.now().Add(c.in.cur.Load().limits.BodyIdleTimeout); c.in.now().Before(end); {
+		_ = c.SetReadDeadline(c.in.now().Add(partTimeout))
+		if _, err := c.Conn.Read(room[:]); err != nil {
+			return
+		}
+	}
+}
+
+// cut ends a connection at once.
+func (c *conn) cut() {
+	_ = c.Conn.Close()
+	_ = c.Close()
+	if r := c.relaying.Load(); r != nil {
+		r.wait.abort() // it is waiting for the application, not for the client
+	}
 }
 
 // connOf finds the conn below a connection that net/http hands back.

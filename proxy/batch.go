@@ -22,13 +22,14 @@ var batches = sync.Pool{New: func() any { b := make([]byte, 0, maxBatch+18<<10);
 type batch struct {
 	raw func(p []byte) (int, error) // writes to the connection
 
-	mu       sync.Mutex
-	room     *sync.Cond // signalled when a flush is over
-	pending  *[]byte    // nil while there is nothing
-	held     bool
-	async    bool
-	flushing bool
-	err      error // of a flush; the connection is of no more use
+	mu        sync.Mutex
+	room      *sync.Cond // signalled when a write is over
+	pending   *[]byte    // nil while there is nothing
+	held      bool
+	async     bool
+	writing   bool  // raw is being called
+	scheduled bool  // flushSoon is on its way
+	err       error // of a flush; the connection is of no more use
 }
 
 func newBatch(raw func(p []byte) (int, error)) *batch {
@@ -41,14 +42,11 @@ func newBatch(raw func(p []byte) (int, error)) *batch {
 func (b *batch) write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for b.flushing && !b.async {
-		b.room.Wait() // what was sealed first is written first
-	}
 	if !b.held && !b.async && b.pending == nil {
-		return b.raw(p)
+		return b.call(p)
 	}
 	for b.pending != nil && len(*b.pending)+len(p) > maxBatch && b.err == nil {
-		if b.flushing {
+		if b.scheduled {
 			b.room.Wait()
 		} else {
 			b.flush()
@@ -61,27 +59,46 @@ func (b *batch) write(p []byte) (int, error) {
 		b.pending = batches.Get().(*[]byte)
 	}
 	*b.pending = append(*b.pending, p...)
-	if b.async && !b.flushing {
-		b.flushing = true
+	if b.async && !b.scheduled {
+		b.scheduled = true
 		go b.flushSoon()
 	}
 	return len(p), nil
 }
 
-// flush writes what is pending; b.mu is held, and is not while it writes.
+// call calls raw, one call at a time: what was sealed first is written first. b.mu
+// is held, but not while it writes, because Close looks on.
+func (b *batch) call(p []byte) (int, error) {
+	b.await()
+	b.writing = true
+	b.mu.Unlock()
+	n, err := b.raw(p)
+	b.mu.Lock()
+	b.writing = false
+	b.room.Broadcast()
+	return n, err
+}
+
+// await waits until raw is not being called; b.mu is held, but not while it waits.
+func (b *batch) await() {
+	for b.writing {
+		b.room.Wait()
+	}
+}
+
+// flush writes what is pending; b.mu is held.
 func (b *batch) flush() {
+	b.await()
 	out := b.pending
 	if out == nil || b.err != nil {
 		return
 	}
-	b.pending, b.flushing = nil, true
-	b.mu.Unlock()
-	_, err := b.raw(*out)
+	b.pending = nil
+	if _, err := b.call(*out); err != nil {
+		b.err = err
+	}
 	*out = (*out)[:0]
 	batches.Put(out)
-	b.mu.Lock()
-	b.flushing, b.err = false, err
-	b.room.Broadcast()
 }
 
 // flushSoon writes what is pending once whoever is ready to write has done so.
@@ -92,7 +109,7 @@ func (b *batch) flushSoon() {
 	for b.pending != nil && b.err == nil {
 		b.flush()
 	}
-	b.flushing = false
+	b.scheduled = false
 	b.room.Broadcast()
 }
 
@@ -101,6 +118,13 @@ func (b *batch) gather() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.async = true
+}
+
+// gathers reports whether writes wait for others.
+func (b *batch) gathers() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.async
 }
 
 // hold begins a long write: what is written is gathered until release.
@@ -123,7 +147,7 @@ func (b *batch) release() error {
 func (b *batch) drain() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for b.flushing && b.err == nil {
+	for (b.writing || b.scheduled) && b.err == nil {
 		b.room.Wait()
 	}
 }
@@ -132,7 +156,7 @@ func (b *batch) drain() {
 func (b *batch) empty() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return !b.flushing && b.pending == nil
+	return !b.writing && !b.scheduled && b.pending == nil
 }
 
 // maxRecord is the largest content of one TLS record (RFC 8446 §5.1).

@@ -83,9 +83,6 @@ func (in *Ingress) closeConns() {
 	in.mu.Unlock()
 	in.waiting.look(true)
 	for c := range open {
-		_ = c.Close()
-		if r := c.relaying.Load(); r != nil {
-			r.wait.abort() // it is waiting for the application, not for the client
-		}
+		c.cut()
 	}
 }

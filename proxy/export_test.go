@@ -14,3 +14,15 @@ func (in *Ingress) Servers() int {
 	defer in.mu.Unlock()
 	return len(in.servers)
 }
+
+// Verdicts returns how many verdicts the open connections have between them, and
+// how many connections there are.
+func (in *Ingress) Verdicts() (verdicts, conns int) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	seen := make(map[*verdict]struct{})
+	for c := range in.conns {
+		seen[c.verdict.Load()] = struct{}{}
+	}
+	return len(seen), len(in.conns)
+}

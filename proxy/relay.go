@@ -2,7 +2,9 @@ package proxy
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +22,7 @@ type relay struct {
 	wait  waiting
 
 	method, host, path memo
+	interim            func(*http1.Response) error // of s, made once
 }
 
 // The phases of a connection, for the drain.
@@ -34,8 +37,16 @@ const (
 func (c *conn) relay() {
 	defer c.in.relays.Add(-1)
 	r := &relay{conn: c, s: http1.NewSession(relayTLS{c.tls, c})}
+	r.interim = r.s.Interim
 	c.relaying.Store(r)
-	defer func() { _ = r.s.Close() }()
+	defer func() {
+		if p := recover(); p != nil { // one connection is not all connections
+			c.in.log.Error(nil, "a request panicked; this is a bug of Sidegate", "listener", c.in.name, "message", fmt.Sprint(p), "stack", string(debug.Stack()))
+			c.cut()
+			return
+		}
+		_ = r.s.Close()
+	}()
 	limits := &c.in.cur.Load().limits
 	for patience := limits.HeaderTimeout; r.next(patience); patience = limits.IdleTimeout {
 		limits = &c.in.cur.Load().limits

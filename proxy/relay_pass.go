@@ -59,7 +59,7 @@ func (r *relay) fill(call *http1.Call, req *http1.Request, target []byte) error 
 	call.Head = append(head, "\r\n"...)
 	call.NoContent = req.IsHead
 	call.Again = idempotent(x.asked.method)
-	call.Interim = r.s.Interim
+	call.Interim = r.interim
 	if req.Length == 0 {
 		return nil
 	}
@@ -121,7 +121,7 @@ func (r *relay) respond(call *http1.Call, req *http1.Request) (err error) {
 		x.bytesIn, x.bytesOut, err = r.s.Switch(call, x.gen.limits.BodyIdleTimeout)
 		return err
 	}
-	if !call.Sent() && !r.worthReading(req) {
+	if x.in.draining.Load() || !call.Sent() && !r.worthReading(req) {
 		x.closing = true
 	}
 	x.bytesOut, err = r.s.Respond(call, x.closing)

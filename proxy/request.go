@@ -83,8 +83,14 @@ func (g *generation) checkUpgrade(f *form) *fault {
 // formOf returns the form of a request that net/http has parsed.
 func formOf(r *http.Request) form {
 	up := r.Header["Upgrade"]
+	// As sent: EscapedPath is another text if the path has a byte such as '"', and
+	// then it has a slash where %2F was.
+	path, _, _ := strings.Cut(r.RequestURI, "?")
+	if !strings.HasPrefix(path, "/") {
+		path = r.URL.EscapedPath()
+	}
 	return form{
-		method: r.Method, host: r.Host, path: r.URL.EscapedPath(), isPath: isPath(r),
+		method: r.Method, host: r.Host, path: path, isPath: isPath(r),
 		upgrade: strings.Join(up, ", "), upgrades: len(up),
 		http11: r.ProtoMajor == 1 && r.ProtoMinor == 1,
 		length: r.ContentLength, fault: faultOfHTTP2(r),

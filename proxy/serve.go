@@ -178,6 +178,12 @@ func (in *Ingress) Drain(ctx context.Context, delay time.Duration) error {
 	case <-ctx.Done():
 	}
 	in.stopListening()
+	// All at once: net/http closes one after the other, and waits for each.
+	var forced atomic.Bool
+	defer context.AfterFunc(ctx, func() {
+		forced.Store(in.Connections() > 0)
+		in.closeConns()
+	})()
 	in.mu.Lock()
 	servers := append([]*server(nil), in.servers...)
 	in.mu.Unlock()
@@ -195,6 +201,9 @@ func (in *Ingress) Drain(ctx context.Context, delay time.Duration) error {
 	in.closeConns()
 	in.ending.Do(func() { close(in.ended) })
 	in.running.Wait()
+	if first == nil && forced.Load() {
+		first = ctx.Err()
+	}
 	return first
 }
 

@@ -123,8 +123,7 @@ func (x *served) Write(p []byte) (int, error) {
 	n, err := x.w.Write(p)
 	x.deadlines.write(time.Time{})
 	x.bytesOut += int64(n)
-	x.unflushed = 0
-	return n, err
+	return n, err // how much of it is still in memory is not known: only a flush starts anew
 }
 
 // handlerBuffer is how much net/http's HTTP/2 server keeps of what a handler

@@ -46,9 +46,13 @@ func (c *Call) deadline(d time.Duration) {
 // it is not too early, and so each is a little late.
 func (c *Call) boundHead() {
 	wait := c.up.HeaderTimeout
+	if wait <= 0 {
+		c.deadline(0)
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.aborted || c.headed || c.conn == nil || wait <= 0 {
+	if c.aborted || c.headed || c.conn == nil {
 		return
 	}
 	now := time.Now()

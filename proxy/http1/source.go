@@ -9,17 +9,26 @@ import (
 	"time"
 )
 
-// bufferSize is that of the buffers that connections borrow: the content of four
-// TLS records.
-const bufferSize = 64 << 10
+// The sizes of the buffers that connections borrow.
+const (
+	headSize   = 8 << 10  // for the head of a request: whoever is slow to send one holds no more
+	bufferSize = 64 << 10 // for all else: the content of four TLS records
+)
 
-var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+var (
+	heads   = sync.Pool{New: func() any { return new([headSize]byte) }}
+	buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+)
 
-func borrow() []byte { return buffers.Get().(*[bufferSize]byte)[:] }
+func borrowHead() []byte { return heads.Get().(*[headSize]byte)[:] }
+func borrow() []byte     { return buffers.Get().(*[bufferSize]byte)[:] }
 
-// giveBack returns a buffer to the pool, unless it was made for a large head.
+// giveBack returns a buffer to its pool, unless it was made for a large head.
 func giveBack(b []byte) {
-	if cap(b) == bufferSize {
+	switch cap(b) {
+	case headSize:
+		heads.Put((*[headSize]byte)(b[:headSize]))
+	case bufferSize:
 		buffers.Put((*[bufferSize]byte)(b[:bufferSize]))
 	}
 }
@@ -48,7 +57,7 @@ func (s *source) await() error {
 	if err := s.wait(); err != nil {
 		return err
 	}
-	s.buf = borrow()
+	s.buf = borrowHead()
 	s.buf[0], s.w = s.first[0], 1
 	return nil
 }
@@ -152,6 +161,10 @@ func (s *source) fill(limit int) error {
 	}
 	if s.r == s.w {
 		s.r, s.w = 0, 0
+		if limit >= bufferSize && len(s.buf) < bufferSize { // the head is over
+			giveBack(s.buf)
+			s.buf = borrow()
+		}
 	}
 	if s.w == len(s.buf) {
 		if s.r == 0 {

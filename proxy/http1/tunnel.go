@@ -8,9 +8,9 @@ import (
 )
 
 // Switch passes on a 101 and carries bytes both ways until both sides have said
-// their last word or one of them breaks off. Each side is closed on its own: a
-// client has linger to end when the application has ended. It returns how many
-// bytes went each way.
+// their last word or one of them breaks off. Each side is closed on its own, and
+// has linger to end when the other has ended. It returns how many bytes went each
+// way.
 func (s *Session) Switch(c *Call, linger time.Duration) (in, out int64, err error) {
 	s.begin(c.Response.Status)
 	s.out = append(s.out, "Connection: Upgrade\r\n"...)
@@ -35,6 +35,8 @@ func (s *Session) Switch(c *Call, linger time.Duration) (in, out int64, err erro
 		in, err = pour(c.conn.Conn, &s.in)
 		if err != nil {
 			_ = c.conn.SetDeadline(longAgo)
+		} else { // the client has ended: so has the application to, in the same time
+			_ = c.conn.SetReadDeadline(time.Now().Add(linger))
 		}
 		up <- err
 	}()

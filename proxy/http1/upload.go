@@ -2,6 +2,7 @@ package http1
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"strconv"
 	"time"
@@ -18,7 +19,7 @@ func (c *Call) startUpload() {
 }
 
 func (c *Call) upload(conn *upstreamConn) {
-	err := c.send(conn)
+	err := c.sendSafely(conn)
 	switch {
 	case err == nil:
 		c.setSent()
@@ -35,6 +36,16 @@ func (c *Call) upload(conn *upstreamConn) {
 		c.Abort() // the request will never be complete
 	}
 	c.uploaded <- struct{}{}
+}
+
+// sendSafely ends the exchange, and not the process, if Content panics.
+func (c *Call) sendSafely(conn *upstreamConn) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("reading the content panicked: %v", p)
+		}
+	}()
+	return c.send(conn)
 }
 
 // endUpload waits for the upload to end, and for no more of the content.
