@@ -99,7 +99,7 @@ func (x *served) WriteHeader(status int) {
 			// body, unless the connection ends.
 			x.closing = true
 		}
-		if x.closing {
+		if x.closing = x.closing || x.in.draining.Load(); x.closing {
 			x.Header().Set("Connection", "close")
 		}
 		if h := x.Header(); h["Content-Type"] == nil {
