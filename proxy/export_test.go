@@ -5,6 +5,10 @@ import "time"
 // SetNow gives the ingress another clock. Call it before it serves.
 func (in *Ingress) SetNow(now func() time.Time) { in.now = now }
 
+// CloseIdle closes the connections of relays that have no request under way, as a
+// drain does again and again.
+func (in *Ingress) CloseIdle() { in.closeIdle() }
+
 // CurrentSettings returns the settings in use.
 func (in *Ingress) CurrentSettings() *Settings { return in.cur.Load().settings }
 

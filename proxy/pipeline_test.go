@@ -101,7 +101,8 @@ func TestRequestsInRecordsThatArriveTogether(t *testing.T) {
 // A dripping connection sends a few bytes at a time.
 type dripping struct {
 	net.Conn
-	few int
+	few  int
+	pace *time.Ticker
 }
 
 func (d *dripping) Write(p []byte) (n int, err error) {
@@ -109,7 +110,7 @@ func (d *dripping) Write(p []byte) (n int, err error) {
 		var m int
 		m, err = d.Conn.Write(p[n:min(n+d.few, len(p))])
 		n += m
-		<-time.After(100 * time.Microsecond) // or the kernel puts them together
+		<-d.pace.C // at once, the kernel would put them together
 	}
 	return n, err
 }
@@ -120,7 +121,9 @@ func TestRecordsThatArriveInPieces(t *testing.T) {
 	requests, answers := pipelined()
 	for _, few := range []int{7, 300} {
 		t.Run(fmt.Sprintf("of %d bytes", few), func(t *testing.T) {
-			c := g.within(t).callerOver(func(raw net.Conn) net.Conn { return &dripping{raw, few} })
+			pace := time.NewTicker(100 * time.Microsecond)
+			t.Cleanup(pace.Stop) // after the connection is closed, which writes
+			c := g.within(t).callerOver(func(raw net.Conn) net.Conn { return &dripping{raw, few, pace} })
 			go func() { _, _ = io.WriteString(c.conn, requests) }()
 			c.mustHear(answers)
 			c.mustCall(simpleGet, 200)

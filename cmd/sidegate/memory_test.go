@@ -72,7 +72,7 @@ func TestTrimMemoryTrimsInTime(t *testing.T) {
 		go trimMemory(t.Context())
 		runtime.GC() // after which the loop sees load, once
 		_, littered := litter(t)
-		time.Sleep(3 * trimEvery)
+		<-time.After(3 * trimEvery) // of the bubble's time
 		synctest.Wait()
 		if h := readHeap(); h.objects+h.free+48*mib > littered.objects+littered.free {
 			t.Errorf("64 MiB of garbage in %+v are trimmed to %+v", littered, h)
