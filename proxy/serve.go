@@ -166,6 +166,31 @@ func (l errorLog) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// Leave prepares for [Ingress.Drain] while everything is still served: from now on
+// every answer asks the client to come again on another connection, with Connection:
+// close or GOAWAY. Connections of HTTP/1.1 that nobody uses are closed once delay
+// has passed, when whoever was about to use one has done so. It does not wait, and
+// there is no way back. A second call does nothing.
+func (in *Ingress) Leave(delay time.Duration) {
+	if in.draining.Swap(true) {
+		return
+	}
+	in.running.Go(func() {
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for left := in.now(); ; {
+			select {
+			case <-tick.C:
+			case <-in.closing:
+				return
+			}
+			if in.now().Sub(left) >= delay {
+				in.closeIdle()
+			}
+		}
+	})
+}
+
 // Drain ends the ingress without losing a request. It keeps accepting for
 // delay, because load balancers learn late that this one is going, and answers
 // every request with Connection: close or GOAWAY; then it stops accepting and

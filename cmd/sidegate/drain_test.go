@@ -37,10 +37,12 @@ func (w *world) start() *process {
 	return p
 }
 
-func (w *world) spawn() *process {
+func (w *world) spawn() *process { return w.spawnFile("sidegate") }
+
+func (w *world) spawnFile(binary string) *process {
 	w.t.Helper()
 	p := &process{t: w.t, log: &logBuffer{}, exited: make(chan error, 1)}
-	p.cmd = exec.Command("sidegate", "run", "--config", w.configFile())
+	p.cmd = exec.Command(binary, "run", "--config", w.configFile())
 	p.cmd.Stderr = p.log
 	if err := p.cmd.Start(); err != nil {
 		w.t.Fatal(err)

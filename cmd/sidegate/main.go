@@ -64,6 +64,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"run", "serve: mutual TLS in, the application behind", runHelp, run},
+		{"drain", "announce the end of a running sidegate, so that clients leave it in time", drainHelp, drain},
 		{"demo", "see it work in one process, on throw-away certificates", demoHelp, demo},
 		{"subject", "print the Subject of certificates, ready to paste into a rule", subjectHelp, printSubjects},
 		{"version", "print the version of Sidegate and of Go", versionHelp, printVersion},

@@ -43,7 +43,7 @@ Subjects. A flag that is marked with ... may be given several times.
 
 SIGTERM, SIGINT and SIGHUP end it: it becomes not ready, goes on for drainDelay,
 lets the requests under way finish within drainTimeout, and exits. A second
-signal ends it at once, with exit code 1.
+signal ends it at once, with exit code 1. "sidegate drain" announces a SIGTERM.
 
 Changed certificates are taken into use without a restart, or any signal. What
 cannot be used, certificates or configuration, changes nothing and is logged.
@@ -64,8 +64,10 @@ func run(ctx context.Context, args []string, std streams) error {
 	}
 	logWarnings(log, cfg)
 
+	leave, forget := leaveSignals()
+	defer forget()
 	return untilSignal(ctx, log, func(ctx context.Context) error {
-		s, err := newSidecar(ctx, cfg, sidecarOptions{ConfigFile: file, Log: log, LogChanged: lines.Configure})
+		s, err := newSidecar(ctx, cfg, sidecarOptions{ConfigFile: file, Log: log, Leave: leave, LogChanged: lines.Configure})
 		if err != nil {
 			return err
 		}

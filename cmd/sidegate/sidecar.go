@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -26,6 +27,9 @@ type sidecarOptions struct {
 	ConfigFile string
 
 	Log logr.Logger
+
+	// Leave, which may be nil, says that the pod is about to go: see [sidecar.leave].
+	Leave <-chan os.Signal
 
 	// LogChanged is called with the log settings of a configuration that was
 	// taken into use. It may be nil.
@@ -51,7 +55,8 @@ type sidecar struct {
 
 	serving  atomic.Bool
 	draining atomic.Bool
-	reload   reload // of the one goroutine that follows the configuration
+	left     time.Time // of the one goroutine that leaves and drains
+	reload   reload    // of the one goroutine that follows the configuration
 
 	mu     sync.Mutex     // guards what follows, and what a gate has a reload replace
 	cfg    *config.Config // in use
@@ -186,8 +191,14 @@ func (s *sidecar) Run(ctx context.Context) error {
 	group.Go(func() error {
 		defer end()
 		select {
+		case <-s.options.Leave:
+			s.leave()
 		case <-ctx.Done():
 		case <-alive.Done(): // a listener failed; the others are drained all the same
+		}
+		select {
+		case <-ctx.Done():
+		case <-alive.Done():
 		}
 		return s.drain()
 	})
@@ -198,11 +209,30 @@ func (s *sidecar) Run(ctx context.Context) error {
 	return err
 }
 
+// leave tells clients and Kubernetes that the pod is going, and serves on. A
+// sidecar gets SIGTERM only when the application has ended: too late to send
+// anybody elsewhere. What is idle is closed a little before drainDelay is over,
+// when an application that waits for as long has not ended yet.
+func (s *sidecar) leave() {
+	delay := s.config().DrainDelay
+	s.left = time.Now()
+	s.draining.Store(true)
+	s.log.Info("leaving: clients are asked to come again elsewhere", "idleSeconds", (delay * 4 / 5).Seconds())
+	for _, g := range s.gates {
+		g.ingress.Leave(delay * 4 / 5)
+	}
+}
+
 // drain ends every gate without losing a request, as far as drainTimeout allows.
+// Time in which clients could leave already does not have to pass again.
 func (s *sidecar) drain() error {
 	cfg, start := s.config(), time.Now()
+	delay := cfg.DrainDelay
+	if !s.left.IsZero() {
+		delay = max(0, delay-start.Sub(s.left))
+	}
 	s.draining.Store(true)
-	s.log.Info("draining", "delaySeconds", cfg.DrainDelay.Seconds(), "timeoutSeconds", cfg.DrainTimeout.Seconds())
+	s.log.Info("draining", "delaySeconds", delay.Seconds(), "timeoutSeconds", cfg.DrainTimeout.Seconds())
 
 	// Whatever ended the serving must not end the drain as well.
 	ctx, cancel := context.WithTimeout(context.Background(), cfg.DrainTimeout)
@@ -210,7 +240,7 @@ func (s *sidecar) drain() error {
 	var group errgroup.Group
 	for _, g := range s.gates {
 		group.Go(func() error {
-			if err := g.ingress.Drain(ctx, cfg.DrainDelay); err != nil {
+			if err := g.ingress.Drain(ctx, delay); err != nil {
 				return fmt.Errorf("ingress %q: requests were cut off after drainTimeout (%v): %w", g.name, cfg.DrainTimeout, err)
 			}
 			return nil

@@ -54,7 +54,8 @@ type Config struct {
 
 	// How long to go on accepting connections after SIGTERM. Kubernetes takes a
 	// moment to tell everybody that a pod is leaving, and connections that come in
-	// that moment should succeed. Not above `drainTimeout`.
+	// that moment should succeed. The time that has passed since `sidegate drain`
+	// counts. Not above `drainTimeout`.
 	DrainDelay time.Duration `yaml:"drainDelay"`
 
 	// How long the whole shutdown may take, `drainDelay` included. Requests that are
