@@ -1,0 +1,109 @@
+package main
+
+import (
+	"crypto/x509"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/sidegate/sidegate/proxy/certs"
+	"github.com/sidegate/sidegate/proxy/subject"
+)
+
+// addDates adds what the dates of certificates say: which have expired or are
+// about to, and when that changes.
+func (v *verdict) addDates(items []certs.Item, now time.Time) {
+	items = slices.Clone(items)
+	slices.SortStableFunc(items, func(a, b certs.Item) int { return a.Cert.NotAfter.Compare(b.Cert.NotAfter) })
+	for _, it := range items {
+		v.expire(it.File, it.Cert.NotAfter)
+		step, next, passed := certs.ExpiryStep(it.Cert, now)
+		if passed {
+			reason, text := dated(it, step)
+			v.find(reason, "%s", text)
+		}
+		v.changes(next, now)
+		v.changes(it.Cert.NotBefore, now)
+	}
+}
+
+// expire notes the end of a certificate in file, if it is the first there.
+func (v *verdict) expire(file string, end time.Time) {
+	if v.expires == nil {
+		v.expires = map[string]time.Time{}
+	}
+	if first, known := v.expires[file]; known && !end.Before(first) || !known && len(v.expires) >= maxKeys {
+		return
+	}
+	v.expires[file] = end
+}
+
+// changes notes that at brings something, if it lies ahead.
+func (v *verdict) changes(at, now time.Time) {
+	if at.After(now) && (v.next.IsZero() || at.Before(v.next)) {
+		v.next = at
+	}
+}
+
+// dated words that a certificate has passed step, of which the last is its end.
+// It says no number of days left: the same words stand until the next step.
+func dated(it certs.Item, step time.Duration) (reason, text string) {
+	what := fmt.Sprintf("%s: %s, serial %x,", it.File, nameOf(it.Cert), it.Cert.SerialNumber)
+	harm, mend := harmOf(it.Role)
+	end := shownTime(it.Cert.NotAfter)
+	if step == 0 {
+		return reasonExpired, fmt.Sprintf("%s expired on %s. %s. To mend it: %s.", what, end, harm, mend)
+	}
+	days := fmt.Sprintf("%d days", step/(24*time.Hour))
+	if step == 24*time.Hour {
+		days = "a day"
+	}
+	return reasonExpiring, fmt.Sprintf("%s expires on %s, less than %s from this notice. From then on: %s. To mend it: %s; no restart is needed.", what, end, days, lowerFirst(harm), mend)
+}
+
+func harmOf(role string) (harm, mend string) {
+	switch role {
+	case "ca":
+		return "Clients with certificates of this CA are refused", "add the CA's new certificate beside it, and remove this one when no client needs it"
+	case "chain":
+		return "Peers may refuse the chain", "get the present chain from the issuer and store it below the certificate"
+	}
+	return "Clients refuse to connect", "renew the certificate, and store it together with its key"
+}
+
+func nameOf(c *x509.Certificate) string {
+	if name, err := subject.FromDER(c.RawSubject); err == nil {
+		return `"` + clip(name.String(), 300) + `"`
+	}
+	return shown(c.Subject.String())
+}
+
+// shownTime is how every date in a note is written (RFC 3339, UTC).
+func shownTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+func lowerFirst(s string) string { return strings.ToLower(s[:1]) + s[1:] }
+
+// maxNote is the length of a note in bytes that the API server takes.
+const maxNote = 1024
+
+// sentence makes text a note: one line of valid UTF-8, with room for what is put
+// in front of it.
+func sentence(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.In(r, unicode.Cf) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+	return clip(text, maxNote-350)
+}
+
+// clip cuts s to at most n bytes and an ellipsis, between two characters.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + "…"
+}
