@@ -22,5 +22,8 @@
 //   - docgen writes the generated parts of docs/, for make generate;
 //   - bench measures Sidegate beside nginx, HAProxy, ghostunnel and Caddy, for
 //     make bench;
-//   - app is the application of the README's five minutes.
+//   - app is the application of the README's five minutes;
+//   - kube, a module of its own because of what it needs, builds the container
+//     images and tests and documents the charts; kube/node, another one, is the
+//     Kubernetes of the end-to-end tests.
 package hack

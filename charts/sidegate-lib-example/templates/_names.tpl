@@ -1,0 +1,15 @@
+{{- define "example.name" -}}
+{{- printf "%s-app" .Release.Name | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{- /* What never changes: a Deployment's selector cannot. */ -}}
+{{- define "example.selectorLabels" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "example.labels" -}}
+{{ include "example.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
