@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -37,15 +36,12 @@ func (c Contents) JudgeCA(usage Usage, now time.Time) Judgement {
 	names := c.names()
 	var reasons []string
 	for _, name := range visible(names) {
-		if why := r.leftOut(nowhere+name, names); why != "" {
+		if why := r.leftOut(name, names, never); why != "" {
 			reasons = append(reasons, name+" "+why)
 		} else if s := c.source(&r, FieldCA, name); s != nil {
 			s.listed = true
 			r.ca = append(r.ca, *s)
 		}
-	}
-	for i := range r.oddities {
-		r.oddities[i].file = strings.TrimPrefix(r.oddities[i].file, nowhere)
 	}
 	if len(r.ca)+len(r.faults) == 0 {
 		r.fault(&Fault{Code: CodeCAEmpty, File: "*", Field: FieldCA, Problem: "there is no CA file" + because(reasons),
@@ -54,10 +50,8 @@ func (c Contents) JudgeCA(usage Usage, now time.Time) Judgement {
 	return r.judge(usage, now)
 }
 
-// nowhere is a directory that cannot exist, as no path may have a NUL. The rules
-// that go by name want a path and look whether it is a directory; of what is in
-// memory only, none is.
-const nowhere = "/\x00/"
+// never says of a key that it is no directory.
+func never(string) bool { return false }
 
 func (c Contents) names() []string { return slices.Sorted(maps.Keys(c)) }
 

@@ -19,7 +19,7 @@ func (r *reading) directory(path string) {
 	var reasons []string
 	for _, name := range visible(names) {
 		file := filepath.Join(path, name)
-		if why := r.leftOut(file, names); why != "" {
+		if why := r.leftOut(file, names, r.isDir); why != "" {
 			reasons = append(reasons, name+" "+why)
 			continue
 		}
@@ -38,13 +38,13 @@ func (r *reading) directory(path string) {
 // leftOut says why a file of a CA directory, with these names in it, is no list
 // of CAs, or nothing if it may be one. What looks like one is told of: an anchor
 // must not vanish silently because a key appeared beside it.
-func (r *reading) leftOut(file string, names []string) string {
+func (r *reading) leftOut(file string, names []string, isDir func(string) bool) string {
 	name, extension := filepath.Base(file), filepath.Ext(file)
 	key := strings.TrimSuffix(name, extension) + ".key"
 	switch {
 	case !strings.HasPrefix(name, "ca-bundle") && !slices.Contains([]string{".crt", ".pem", ".cer"}, extension):
 		return "by its name"
-	case r.isDir(file):
+	case isDir(file):
 		return "as it is a directory"
 	case slices.Contains(names, key):
 		if name != "tls.crt" {
