@@ -62,7 +62,7 @@ app.kubernetes.io/component: controller
 
 {{- define "sidegate.controllerImage" -}}
 {{- $image := .Values.controller.image -}}
-{{ include "sidegate.imageReference" (dict "image" $image "registry" (default .Values.image.registry $image.registry) "appVersion" .Chart.AppVersion) }}
+{{ include "sidegate.imageReference" (dict "image" $image "registry" (default .Values.image.registry $image.registry) "appVersion" (default .Chart.AppVersion .Values.image.tag)) }}
 {{- end -}}
 
 {{/* Where pods may ask for the sidecar: the user's selector, and never the
