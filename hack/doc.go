@@ -23,6 +23,7 @@
 //   - bench measures Sidegate beside nginx, HAProxy, ghostunnel and Caddy, for
 //     make bench;
 //   - app is the application of the README's five minutes;
+//   - readme reads the README's commands, for the tests that run them;
 //   - kube, a module of its own because of what it needs, builds the container
 //     images and tests and documents the charts; kube/node, another one, is the
 //     Kubernetes of the end-to-end tests.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sidegate/sidegate/hack/readme"
 )
 
 // TestReadmeDoesWhatItSays runs the README's five minutes block by block, as a
@@ -19,25 +21,20 @@ func TestReadmeDoesWhatItSays(t *testing.T) {
 			t.Skipf("the README's recipes need %s, which is not on this machine", tool)
 		}
 	}
-	readme, err := os.ReadFile("../README.md")
+	text, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	blocks := blocksOf(t, string(readme), "## Five minutes with openssl and curl")
+	blocks, err := readme.Blocks(string(text), "## Five minutes with openssl and curl")
+	if err != nil {
+		t.Fatal(err)
+	}
 	bin := t.TempDir()
 	build(t, "go", "build", "-o", bin, "../cmd/sidegate", "./app")
 
-	ports := otherPorts(t)
-	var script, want strings.Builder
-	fmt.Fprintf(&script, "set -m; trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\nexport PATH=%q:$PATH\n", bin)
-	for _, b := range blocks[1:] { // the first builds with make what is built above
-		if b.language == "text" {
-			want.WriteString(b.text)
-			continue
-		}
-		script.WriteString(ports.Replace(b.text))
-	}
-	cmd := exec.CommandContext(t.Context(), "bash", "-c", script.String())
+	pasted, promised := readme.Recipe(blocks[1:]) // the first builds with make what is built above
+	script := fmt.Sprintf("set -m; trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\nexport PATH=%q:$PATH\n", bin) + otherPorts(t).Replace(pasted)
+	cmd := exec.CommandContext(t.Context(), "bash", "-c", script)
 	cmd.Dir = t.TempDir()
 	cmd.WaitDelay = 5 * time.Second
 	out, err := cmd.CombinedOutput()
@@ -45,36 +42,9 @@ func TestReadmeDoesWhatItSays(t *testing.T) {
 		log, _ := os.ReadFile(filepath.Join(cmd.Dir, "sidegate.log"))
 		t.Fatalf("the README's commands: %v\n%s\n%s", err, out, log)
 	}
-	rest := string(out)
-	for line := range strings.Lines(want.String()) {
-		line = strings.TrimSpace(line)
-		at := strings.Index(rest, line)
-		if at < 0 {
-			t.Fatalf("the README promises %q; the output is:\n%s", line, out)
-		}
-		rest = rest[at+len(line):]
+	if line, kept := readme.Broken(promised, string(out)); !kept {
+		t.Fatalf("the README promises %q; the output is:\n%s", line, out)
 	}
-}
-
-// A block is a fenced block of Markdown.
-type block struct{ language, text string }
-
-// blocksOf returns the blocks of the section with the heading.
-func blocksOf(t *testing.T, markdown, heading string) []block {
-	t.Helper()
-	_, section, ok := strings.Cut(markdown, "\n"+heading+"\n")
-	if !ok {
-		t.Fatalf("README.md has no section %q", heading)
-	}
-	section, _, _ = strings.Cut(section, "\n## ")
-	var blocks []block
-	for i, part := range strings.Split(section, "\n```") {
-		if i%2 == 1 {
-			language, text, _ := strings.Cut(part, "\n")
-			blocks = append(blocks, block{language, text + "\n"})
-		}
-	}
-	return blocks
 }
 
 // otherPorts replaces the README's ports with free ones: a developer may have
