@@ -1,0 +1,91 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"maps"
+	"strings"
+	"testing"
+)
+
+// A barePod fills in pod.yaml.
+type barePod struct {
+	Name                string
+	Labels, Annotations map[string]string
+	HostNetwork         bool
+	Ports               []map[string]any
+}
+
+func TestBadAnnotationsAreRefusedByName(t *testing.T) {
+	t.Parallel()
+	measured.story(t)
+	ns := namespace(t, injected)
+	tests := []struct {
+		name   string
+		change func(p *barePod)
+		want   []string // in the refusal
+	}{
+		{"no annotation at all", func(p *barePod) { p.Annotations = nil }, []string{"tls-secret is missing", "client-ca is missing", "allow-subject is missing"}},
+		{"nobody is let in", without("allow-subject"), []string{"sidegate.dev/allow-subject is missing or empty", "one a line"}},
+		{"only blank lines are let in", with("allow-subject", " \n "), []string{"sidegate.dev/allow-subject is missing or empty"}},
+		{"no Subject in a line", with("allow-subject", "CN=a,C=BE\npartner"), []string{"allow-subject", `"partner"`}},
+		{"CA without its kind", with("client-ca", "orders-ca"), []string{"configmap/NAME or secret/NAME"}},
+		{"CA of an unknown kind", with("client-ca", "vault/orders"), []string{"configmap/NAME or secret/NAME"}},
+		{"a path for a Secret", with("tls-secret", "../orders"), []string{"sidegate.dev/tls-secret", "name of a Secret"}},
+		{"a port that is none", with("upstream-port", "http"), []string{"upstream-port", `"http"`, "1 to 65535"}},
+		{"a port of the sidecar", with("upstream-port", "9902"), []string{"upstream-port", "9902", "another"}},
+		{"a configuration and a Subject", with("config", "orders-config"), []string{"config and sidegate.dev/allow-subject contradict"}},
+		{"a typing error", with("allow-subjects", "CN=x"), []string{"sidegate.dev/allow-subjects is unknown", "allow-subject"}},
+		{"a label as an annotation", with("inject", "true"), []string{"sidegate.dev/inject is a label"}},
+		{"a quantity that is none", with("memory-limit", "lots"), []string{"memory-limit", `"lots"`}},
+		{"a label that says yes", func(p *barePod) { p.Labels["sidegate.dev/inject"] = "yes" }, []string{`"yes"`, `"true" or "false"`}},
+		{"the node's network", func(p *barePod) { p.HostNetwork = true }, []string{"hostNetwork"}},
+		{"an application on the sidecar's port", func(p *barePod) { p.Ports = []map[string]any{{"containerPort": 8443}} }, []string{"8443", "app"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := barePod{Name: "refused", Labels: map[string]string{"sidegate.dev/inject": "true"}, Annotations: complete("orders"), Ports: []map[string]any{}}
+			tt.change(&p)
+			mustRefuse(t, ns, manifest(t, "pod.yaml", p), tt.want...)
+		})
+	}
+	t.Run("a Deployment whose pods would be refused", func(t *testing.T) {
+		mustRefuse(t, ns, manifest(t, "gate.yaml", app{Name: "orders", Replicas: 1, Annotations: map[string]string{}}),
+			"deployments", "allow-subject is missing")
+	})
+	t.Run("a namespace that is not enabled", func(t *testing.T) {
+		p := barePod{Name: "refused", Labels: map[string]string{"sidegate.dev/inject": "true"}, Annotations: complete("orders"), Ports: []map[string]any{}}
+		mustRefuse(t, "default", manifest(t, "pod.yaml", p), "default is not enabled", "sidegate.dev/injection=enabled")
+	})
+	t.Run("a pod that does not ask is left alone", func(t *testing.T) {
+		p := barePod{Name: "alone", Labels: map[string]string{"sidegate.dev/inject": "false"}, Ports: []map[string]any{}}
+		apply(t, ns, manifest(t, "pod.yaml", p))
+		if got := kubectl(t, "-n", ns, "get", "pod", "alone", "-o", "jsonpath={.spec.initContainers}"); got != "" {
+			t.Errorf("it got the init containers %s", got)
+		}
+	})
+}
+
+// mustRefuse applies a manifest, which must be refused in these words.
+func mustRefuse(t *testing.T, ns, manifest string, want ...string) {
+	t.Helper()
+	err := tryApply(t.Context(), ns, manifest)
+	if err == nil {
+		t.Fatal("the API server took it")
+	}
+	for _, words := range want {
+		if !strings.Contains(err.Error(), words) {
+			t.Errorf("the refusal lacks %q:\n%v", words, err)
+		}
+	}
+}
+
+func with(name, value string) func(*barePod) {
+	return func(p *barePod) { p.Annotations["sidegate.dev/"+name] = value }
+}
+
+func without(name string) func(*barePod) {
+	return func(p *barePod) {
+		maps.DeleteFunc(p.Annotations, func(key, _ string) bool { return key == "sidegate.dev/"+name })
+	}
+}
