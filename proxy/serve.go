@@ -172,7 +172,9 @@ func (l errorLog) Write(p []byte) (int, error) {
 // has passed, when whoever was about to use one has done so. It does not wait, and
 // there is no way back. A second call does nothing.
 func (in *Ingress) Leave(delay time.Duration) {
-	if in.draining.Swap(true) {
+	in.mu.Lock() // so that nothing begins that Drain does not wait for
+	defer in.mu.Unlock()
+	if in.draining.Swap(true) || in.stopped {
 		return
 	}
 	in.running.Go(func() {

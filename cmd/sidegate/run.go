@@ -51,6 +51,8 @@ cannot be used, certificates or configuration, changes nothing and is logged.
 
 // run is the command run.
 func run(ctx context.Context, args []string, std streams) error {
+	leave, forget := leaveSignals() // first of all: until then the signal would be the end
+	defer forget()
 	cfg, file, err := runConfig(args)
 	if err != nil {
 		return err
@@ -64,8 +66,6 @@ func run(ctx context.Context, args []string, std streams) error {
 	}
 	logWarnings(log, cfg)
 
-	leave, forget := leaveSignals()
-	defer forget()
 	return untilSignal(ctx, log, func(ctx context.Context) error {
 		s, err := newSidecar(ctx, cfg, sidecarOptions{ConfigFile: file, Log: log, Leave: leave, LogChanged: lines.Configure})
 		if err != nil {
