@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -18,10 +19,35 @@ type binary struct {
 }
 
 // neutral takes out of the environment what would make other binaries of the
-// same source: the processor that a builder tunes for, flags, a workspace. All
-// binaries are static, since the image has no C library.
+// same source: the processor that a builder tunes for, another cryptographic
+// module, flags, a workspace, and the file of "go env -w", which counts where a
+// variable is empty. All binaries are static, since the image has no C library.
 var neutral = []string{
-	"CGO_ENABLED=0", "GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT=", "GOFLAGS=", "GOWORK=off",
+	"CGO_ENABLED=0", "GOAMD64=v1", "GOARM64=v8.0", "GOFIPS140=off", "GOEXPERIMENT=", "GOFLAGS=", "GOWORK=off", "GOENV=off",
+}
+
+// supply is what that file may well say: where modules come from, and where they
+// and what is compiled are kept. It cannot change a binary, as go.sum has the
+// checksums.
+var supply = []string{
+	"GOPROXY", "GONOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE", "GOINSECURE", "GOAUTH", "GOVCS", "GOMODCACHE", "GOCACHE", "GOTOOLCHAIN",
+}
+
+// environment returns what the go command is started with.
+func environment(ctx context.Context) ([]string, error) {
+	out, err := exec.CommandContext(ctx, "go", append([]string{"env", "-json"}, supply...)...).Output()
+	if err != nil {
+		return nil, fmt.Errorf("ask the go command for its settings: %w", err)
+	}
+	var kept map[string]string
+	if err := json.Unmarshal(out, &kept); err != nil {
+		return nil, fmt.Errorf("read the settings of the go command: %w", err)
+	}
+	env := append(os.Environ(), neutral...)
+	for name, value := range kept {
+		env = append(env, name+"="+value)
+	}
+	return env, nil
 }
 
 // compile makes one binary of p for each platform.
@@ -57,7 +83,9 @@ func goBuild(ctx context.Context, opts options, p product, platform v1.Platform,
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false",
 		"-ldflags", "-s -w -X main.version="+opts.version, "-o", file, "./cmd/"+p.command)
 	build.Dir = opts.source
-	build.Env = append(os.Environ(), neutral...)
+	if build.Env, err = environment(ctx); err != nil {
+		return err
+	}
 	build.Env = append(build.Env, "GOOS="+platform.OS, "GOARCH="+platform.Architecture)
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("compile ./cmd/%s for %s in %q: %w\n%s", p.command, platform, opts.source, err, bytes.TrimSpace(out))

@@ -25,8 +25,12 @@ func TestTwoBuildsAreTheSameByteForByte(t *testing.T) {
 	if err := os.CopyFS(elsewhere, os.DirFS(testSource)); err != nil {
 		t.Fatal(err)
 	}
+	settings := filepath.Join(t.TempDir(), "env") // of "go env -w", for what the environment leaves empty
+	if err := os.WriteFile(settings, []byte("GOFLAGS=-tags=another\nGOEXPERIMENT=nogreenteagc\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, value := range map[string]string{
-		"GOAMD64": "v3", "GOARM64": "v9.0", "GOFLAGS": "-tags=other", "CGO_ENABLED": "1", "TZ": "Asia/Tokyo",
+		"GOAMD64": "v3", "GOARM64": "v9.0", "GOFIPS140": "latest", "GOENV": settings, "CGO_ENABLED": "1", "TZ": "Asia/Tokyo",
 	} {
 		t.Setenv(name, value)
 	}
