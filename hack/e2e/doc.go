@@ -15,7 +15,8 @@
 //   - kubectl_test.go, chart_test.go, wait_test.go, namespace_test.go,
 //     dump_test.go: the words in which a story is told;
 //   - gate_test.go, partner_test.go, caller_test.go, load_test.go: the
-//     application with its gate, and those who call it;
+//     application with its gate, and those who call it; crowd_test.go: a cluster
+//     full of them, for the story that E2E_SCALE=1 adds;
 //   - story_*_test.go: the stories, each a test; table_test.go: the end.
 //
 // The node lives in namespaces of its own, with no route out of the machine.
