@@ -20,9 +20,8 @@ func (v *verdict) addDates(items []certs.Item, now time.Time) {
 	for _, it := range items {
 		v.expire(it.File, it.Cert.NotAfter)
 		step, next, passed := certs.ExpiryStep(it.Cert, now)
-		if passed {
-			reason, text := dated(it, step)
-			v.find(reason, "%s", text)
+		if reason := reasonAt(step); passed && v.room(reason) {
+			v.findings = append(v.findings, finding{reason: reason, note: sentence(dated(it, step))})
 		}
 		v.changes(next, now)
 		v.changes(it.Cert.NotBefore, now)
@@ -47,20 +46,28 @@ func (v *verdict) changes(at, now time.Time) {
 	}
 }
 
-// dated words that a certificate has passed step, of which the last is its end.
-// It says no number of days left: the same words stand until the next step.
-func dated(it certs.Item, step time.Duration) (reason, text string) {
+// reasonAt returns the reason for which it is told that step has passed, of which
+// the last is the end.
+func reasonAt(step time.Duration) string {
+	if step == 0 {
+		return reasonExpired
+	}
+	return reasonExpiring
+}
+
+// dated words that a certificate has passed step. It says no number of days left: the same words stand until the next step.
+func dated(it certs.Item, step time.Duration) string {
 	what := fmt.Sprintf("%s: %s, serial %x,", it.File, nameOf(it.Cert), it.Cert.SerialNumber)
 	harm, mend := harmOf(it.Role)
 	end := shownTime(it.Cert.NotAfter)
 	if step == 0 {
-		return reasonExpired, fmt.Sprintf("%s expired on %s. %s. To mend it: %s.", what, end, harm, mend)
+		return fmt.Sprintf("%s expired on %s. %s. To mend it: %s.", what, end, harm, mend)
 	}
 	days := fmt.Sprintf("%d days", step/(24*time.Hour))
 	if step == 24*time.Hour {
 		days = "a day"
 	}
-	return reasonExpiring, fmt.Sprintf("%s expires on %s, less than %s from this notice. From then on: %s. To mend it: %s; no restart is needed.", what, end, days, lowerFirst(harm), mend)
+	return fmt.Sprintf("%s expires on %s, less than %s from this notice. From then on: %s. To mend it: %s; no restart is needed.", what, end, days, lowerFirst(harm), mend)
 }
 
 func harmOf(role string) (harm, mend string) {

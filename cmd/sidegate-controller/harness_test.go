@@ -36,6 +36,7 @@ type cluster struct {
 	t        *testing.T
 	metadata *metadatafake.FakeMetadataClient
 	typed    kubernetes.Interface
+	log      logr.Logger // of the controller
 
 	mu      sync.Mutex
 	version int
@@ -202,11 +203,11 @@ func (c *cluster) told() (all []string) {
 // it has seen all that is there. It is called in a bubble.
 func (c *cluster) control(namespaces ...string) *controller {
 	c.t.Helper()
-	ctl, err := assemble(options{namespaces: namespaces, identity: "me"}, clients{c.metadata, c.typed}, logr.Discard())
+	ctl, err := assemble(options{namespaces: namespaces, identity: "me"}, clients{c.metadata, c.typed}, c.log)
 	must(c.t, err)
 	ctx, stop := context.WithCancel(c.t.Context())
 	var all sync.WaitGroup
-	all.Go(func() { ctl.view.run(ctx) })
+	all.Go(func() { ctl.view.run(ctx, ctl) })
 	all.Go(func() {
 		if err := ctl.serve(ctx); err != nil {
 			c.t.Error(err)
@@ -222,6 +223,25 @@ func (c *cluster) control(namespaces ...string) *controller {
 	}
 	synctest.Wait()
 	return ctl
+}
+
+// A journal keeps lines of log that several goroutines write.
+type journal struct {
+	mu    sync.Mutex
+	lines strings.Builder
+}
+
+// Write implements io.Writer.
+func (j *journal) Write(line []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.lines.Write(line)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.lines.String()
 }
 
 // A pki makes certificates for the tests.

@@ -27,14 +27,14 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 }
 
 // serveHealth answers probes and scrapes until ctx is done. A controller that
-// waits for the lease is ready as soon as its caches are full: it is what takes
-// over.
+// waits for the lease is ready as soon as the caches of a namespace are full: it
+// is what takes over.
 func serveHealth(ctx context.Context, ln net.Listener, m *controllerMetrics, v *view) error {
 	server := admin.NewServer(admin.NewHealth(admin.Probe{
 		Started: v.ready,
 		Ready: func() error {
 			if !v.ready() {
-				return errors.New("the caches are not full yet")
+				return errors.New("the caches of no namespace are full yet")
 			}
 			return nil
 		},

@@ -3,6 +3,9 @@ package main
 import (
 	"cmp"
 	"context"
+	"hash/fnv"
+	"io"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -73,14 +76,17 @@ type state struct {
 	due     time.Time // when the verdict is out of date
 	missing time.Time // since when it is missing; zero: it is not
 	verdict verdict
-	healed  bool            // the last verdict had findings, and this one has none
-	told    map[string]bool // by name, the Events of the present findings
+	failing bool            // the last look at it came to no end
+	said    []finding       // what was told last, or is being told; the good news is dropped when all have it
+	told    map[string]bool // by name, the Events of that
+	pace    pace
 }
 
 // A use is how pods use an object, all of them together.
 type use struct {
 	roles role
 	usage certs.Usage
+	own   bool // every pod has a configuration, which names its files: names say nothing
 }
 
 func newInspector(v *view, read reader, t teller, log logr.Logger) *inspector {
@@ -111,8 +117,9 @@ func (i *inspector) inspect(ctx context.Context, o object) (again time.Duration,
 	i.mu.Unlock()
 	now := time.Now()
 	if err = i.refresh(ctx, o, &st, useOf(o, pods), now); err == nil {
-		err = i.tell(ctx, o, &st, pods)
+		err = i.tell(ctx, o, &st, pods, now)
 	}
+	st.failing = err != nil
 	i.mu.Lock()
 	i.states[o] = st
 	i.mu.Unlock()
@@ -128,7 +135,7 @@ func (i *inspector) inspect(ctx context.Context, o object) (again time.Duration,
 // useOf sums up what pods take o for. Which usage a configuration asks for is
 // not looked up: the more lenient one is assumed if every pod has its own.
 func useOf(o object, pods []*metav1.PartialObjectMetadata) use {
-	u := use{usage: certs.ClientOrServer}
+	u := use{usage: certs.ClientOrServer, own: true}
 	for _, pod := range pods {
 		refs, _ := referencesOf(pod)
 		for _, r := range refs {
@@ -137,7 +144,7 @@ func useOf(o object, pods []*metav1.PartialObjectMetadata) use {
 			}
 		}
 		if _, ok := pod.Annotations[configAnnotation]; !ok {
-			u.usage = certs.ClientAuth
+			u.usage, u.own = certs.ClientAuth, false
 		}
 	}
 	return u
@@ -146,91 +153,133 @@ func useOf(o object, pods []*metav1.PartialObjectMetadata) use {
 // refresh brings st up to date.
 func (i *inspector) refresh(ctx context.Context, o object, st *state, u use, now time.Time) error {
 	m := i.view.metadata(o)
-	if m == nil {
-		st.miss(o, now)
+	switch {
+	case m == nil && st.waits(now):
 		return nil
-	}
-	st.missing = time.Time{}
-	if st.version == m.ResourceVersion && st.use == u && now.Before(st.due) {
+	case m != nil && st.version == m.ResourceVersion && st.use == u && st.missing.IsZero() && now.Before(st.due):
 		return nil
 	}
 	c, err := i.read(ctx, o)
-	if apierrors.IsNotFound(err) { // the watch is about to tell
+	switch {
+	case apierrors.IsNotFound(err) && m == nil:
+		st.uid = ""
+		st.settle(absent(o), now)
+		return nil
+	case apierrors.IsNotFound(err): // the watch is about to tell
 		st.due = now.Add(missingGrace)
 		return nil
-	}
-	if err != nil {
+	case err != nil:
 		return err
+	case ctx.Err() != nil: // to judge takes time
+		return ctx.Err()
+	}
+	// What no cache has and is there nevertheless is of a type that is not watched.
+	if m != nil {
+		st.missing = time.Time{}
 	}
 	st.uid, st.version, st.use = c.uid, c.resourceVersion, u
 	st.settle(judge(o, c, u, now), now)
 	return nil
 }
 
-// miss notes that o does not exist, and after a while makes that the verdict.
-func (st *state) miss(o object, now time.Time) {
+// waits notes that no cache has the object, and reports whether that is too new
+// to be told.
+func (st *state) waits(now time.Time) bool {
 	if st.missing.IsZero() {
 		st.missing = now
 	}
-	if end := st.missing.Add(missingGrace); now.Before(end) {
+	end := st.missing.Add(missingGrace)
+	if now.Before(end) {
 		st.due = end
-		return
 	}
-	st.uid = ""
-	st.settle(verdict{findings: []finding{missingObject(o)}}, now)
+	return now.Before(end)
 }
 
-// settle makes v the verdict. A finding that stood before keeps the version at
-// which it began, so that it is not told anew when labels change.
+// settle makes v the verdict.
 func (st *state) settle(v verdict, now time.Time) {
-	for n, f := range v.findings {
-		v.findings[n].since = st.version
-		for _, old := range st.verdict.findings {
-			if old.reason == f.reason && old.note == f.note {
-				v.findings[n].since = old.since
-			}
-		}
-	}
-	st.healed = len(v.findings) == 0 && (st.healed || len(st.verdict.findings) > 0)
 	st.verdict = v
 	st.due = now.Add(lookAgain)
-	if !v.next.IsZero() && v.next.Before(st.due) {
-		st.due = v.next
+	st.wake(v.next)
+}
+
+// wake has the object looked at again at that time, or before; zero says nothing.
+func (st *state) wake(at time.Time) {
+	if !at.IsZero() && at.Before(st.due) {
+		st.due = at
 	}
 }
 
-// tell writes the Events that st asks for and that are not written yet.
-func (i *inspector) tell(ctx context.Context, o object, st *state, pods []*metav1.PartialObjectMetadata) error {
-	findings := st.verdict.findings
-	if st.healed {
-		findings = []finding{recovered(st)}
+// tell writes the Events that st asks for and that are not written yet. News too
+// soon after the last ones wait; the state that there is then will be told. What
+// always has the truth is the metric.
+func (i *inspector) tell(ctx context.Context, o object, st *state, pods []*metav1.PartialObjectMetadata, now time.Time) error {
+	say := st.news(o, now)
+	var events []event
+	for _, f := range say {
+		events = append(events, eventsOf(o, st.uid, f, firstPods(pods))...)
 	}
-	told := map[string]bool{}
-	for _, f := range findings {
-		for _, e := range eventsOf(o, st.uid, f, firstPods(pods)) {
-			if st.told[e.name] {
-				told[e.name] = true
-				continue
-			}
-			if err := i.teller.tell(ctx, e); err != nil {
-				st.told = merged(st.told, told)
-				return err
-			}
-			told[e.name] = true
+	fresh := slices.DeleteFunc(slices.Clone(events), func(e event) bool { return st.told[e.name] })
+	if !slices.Equal(say, st.said) {
+		if at := st.pace.next(); len(fresh) > 0 && now.Before(at) {
+			st.wake(at)
+			return nil
+		}
+		if st.said = say; len(fresh) > 0 {
+			st.pace.spend(len(fresh), now)
 		}
 	}
-	st.told, st.healed = told, false
+	told := map[string]bool{}
+	for _, e := range events {
+		told[e.name] = st.told[e.name]
+	}
+	st.told = told
+	for _, e := range fresh {
+		if err := i.teller.tell(ctx, e); err != nil {
+			return err
+		}
+		told[e.name] = true
+	}
+	if len(st.verdict.findings) == 0 { // all have the good news
+		st.said, st.told = nil, nil
+	}
 	return nil
 }
 
-func merged(a, b map[string]bool) map[string]bool {
-	if a == nil {
-		return b
+// news returns what people should know: the findings, or once that there are
+// none any more. A finding that was told before keeps the version at which it
+// began, so that it is not told anew when labels change.
+func (st *state) news(o object, now time.Time) []finding {
+	if len(st.verdict.findings) == 0 {
+		if len(st.said) == 0 || st.said[0].reason == reasonRecovered {
+			return st.said
+		}
+		return []finding{recovered(st)}
 	}
-	for k := range b {
-		a[k] = true
+	say := slices.Clone(st.verdict.findings)
+	for n := range say {
+		f := &say[n]
+		f.since, f.day = st.version, today(o, f.reason, now)
+		for _, old := range st.said {
+			if old.reason == f.reason && old.note == f.note {
+				f.since = old.since
+			}
+		}
 	}
-	return a
+	return say
+}
+
+// today returns a number that changes once a day, for each object at a time of
+// its own. It is part of what names an Event, because the API server forgets
+// Events after an hour, and a fault that stands is told again on each day, by
+// one name however often we start. What expires is told step by step.
+func today(o object, reason string, now time.Time) int64 {
+	if reason == reasonExpiring {
+		return 0
+	}
+	h := fnv.New32a()
+	_, _ = io.WriteString(h, o.String())
+	const day = int64(24 * time.Hour / time.Second)
+	return (now.Unix() + int64(h.Sum32())%day) / day
 }
 
 // firstPods returns the first of pods, by name, that are not about to go.
@@ -240,13 +289,9 @@ func firstPods(pods []*metav1.PartialObjectMetadata) []*metav1.PartialObjectMeta
 	return pods[:min(podsTold, len(pods))]
 }
 
-// verdicts returns the present verdict on each object that is mounted.
-func (i *inspector) verdicts() map[object]verdict {
+// known returns what is known of each object that is mounted.
+func (i *inspector) known() map[object]state {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	all := make(map[object]verdict, len(i.states))
-	for o, st := range i.states {
-		all[o] = st.verdict
-	}
-	return all
+	return maps.Clone(i.states)
 }

@@ -103,7 +103,7 @@ func TestARestartTellsNothingAgain(t *testing.T) {
 		if n := again.inspector.queue.NumRequeues(webSecret); n > 0 {
 			t.Errorf("telling what is told already failed %d times", n)
 		}
-		if n := len(again.inspector.verdicts()[webSecret].findings); n != 2 {
+		if n := len(again.inspector.known()[webSecret].verdict.findings); n != 2 {
 			t.Errorf("%d findings after a restart, want 2", n)
 		}
 	})

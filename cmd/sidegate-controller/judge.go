@@ -35,11 +35,14 @@ type finding struct {
 	reason string
 	note   string // what, where and how to mend it; the same as long as the matter is
 	since  string // resource version at which it began
+	day    int64  // on which it is told; see today
 }
 
 // A verdict is what there is to know of an object at one time.
 type verdict struct {
-	findings []finding            // the worst first
+	findings []finding            // the worst first, at most maxFindings
+	more     int                  // findings that there is no room for
+	reasons  map[string]bool      // of all of them
 	expires  map[string]time.Time // by key, the first end of a certificate in it
 	next     time.Time            // when time alone will change this; zero: never
 }
@@ -51,16 +54,24 @@ const (
 	maxKeys     = 100
 )
 
-// consequence ends the note on what a sidecar cannot use.
-const consequence = "Sidecars that run go on with what they have; one that starts now does not become ready."
+// consequence ends the note on what a sidecar cannot use; unjudged that on what
+// we do not look into.
+const (
+	consequence = "Sidecars that run go on with what they have; one that starts now does not become ready."
+	unjudged    = "Until then nobody tells whether sidecars can use it."
+)
 
-// judge says what there is to know of o with content c, which pods use as u.
+// judge says what there is to know of o with content c, which pods use as u. It
+// takes a tenth of a second at worst, as an object has a mebibyte at most.
 func judge(o object, c content, u use, now time.Time) verdict {
 	var v verdict
-	if u.roles&rolePair != 0 {
+	switch {
+	case u.own && u.roles&(rolePair|roleCA) != 0:
+		v.add(c.files.JudgeAny(now), now)
+	case !u.own && u.roles&rolePair != 0:
 		v.add(c.files.JudgePair(now), now)
 	}
-	if u.roles&roleCA != 0 {
+	if !u.own && u.roles&roleCA != 0 {
 		v.add(c.files.JudgeCA(u.usage, now), now)
 	}
 	if u.roles&roleConfig != 0 {
@@ -69,23 +80,43 @@ func judge(o object, c content, u use, now time.Time) verdict {
 	if c.immutable {
 		v.find(reasonImmutable, "The %s is immutable: kubelets do not look at it again, so a renewed certificate or configuration never arrives. Delete it and create it without immutable: true, then restart its pods.", o.kind)
 	}
-	if more := len(v.findings) - maxFindings; more > 0 {
-		v.findings = v.findings[:maxFindings]
-		v.findings[maxFindings-1].note += fmt.Sprintf(" (There are %d more findings.)", more)
+	if v.more > 0 {
+		v.findings[maxFindings-1].note += fmt.Sprintf(" (There are %d more findings.)", v.more)
 	}
 	return v
 }
 
+// find adds a finding, if there is room for it.
 func (v *verdict) find(reason, format string, a ...any) {
-	v.findings = append(v.findings, finding{reason: reason, note: sentence(fmt.Sprintf(format, a...))})
+	if v.room(reason) {
+		v.findings = append(v.findings, finding{reason: reason, note: sentence(fmt.Sprintf(format, a...))})
+	}
+}
+
+// room notes reason, and reports whether there is room for the words as well. A
+// hostile object has thousands of faults, and words cost time.
+func (v *verdict) room(reason string) bool {
+	if v.reasons == nil {
+		v.reasons = map[string]bool{}
+	}
+	v.reasons[reason] = true
+	if len(v.findings) < maxFindings {
+		return true
+	}
+	v.more++
+	return false
 }
 
 // add adds what j says. The end of a certificate is told by its dates, and by no
 // fault as well.
 func (v *verdict) add(j certs.Judgement, now time.Time) {
 	for _, f := range j.Faults {
+		end := consequence
+		if f.Code == certs.CodeTooLarge {
+			end = unjudged
+		}
 		if f.Code != certs.CodeExpired && f.Code != certs.CodeCAExpired {
-			v.find(reasonOf(f.Code), "%s: %s. To mend it: %s. %s", f.File, f.Problem, f.Fix, consequence)
+			v.find(reasonOf(f.Code), "%s: %s. To mend it: %s. %s", f.File, f.Problem, f.Fix, end)
 		}
 	}
 	v.addDates(j.Items, now)
@@ -133,10 +164,10 @@ func (v *verdict) addConfig(files certs.Contents) {
 	v.find(reasonInvalidConfig, "%s. %s", strings.Join(lines, ". "), consequence)
 }
 
-// missingObject is the finding that o does not exist.
-func missingObject(o object) finding {
-	return finding{reason: reasonMissing, note: fmt.Sprintf(
-		"The %s does not exist, but pods mount it: they do not start, and those that run are not renewed. To mend it: create it in namespace %s, or correct the annotation of the pods.", o.kind, o.namespace)}
+// absent is the verdict on o if it does not exist.
+func absent(o object) (v verdict) {
+	v.find(reasonMissing, "The %s does not exist, but pods mount it: they do not start, and those that run are not renewed. To mend it: create it in namespace %s, or correct the annotation of the pods.", o.kind, o.namespace)
+	return v
 }
 
 // recovered is the good news that st has no findings any more.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/sidegate/sidegate/proxy/certs"
 	"github.com/sidegate/sidegate/proxy/minica"
@@ -141,5 +144,56 @@ func TestTheFirstCertificateOfAKeyToExpireCounts(t *testing.T) {
 	v := judge(partnerCA, content{files: files}, use{roles: roleCA}, time.Now())
 	if got := v.expires["ca.crt"]; !got.Equal(short.Leaf.NotAfter) {
 		t.Errorf("ca.crt ends at %v, want %v", got, short.Leaf.NotAfter)
+	}
+}
+
+// Where pods have configurations, only these say which keys are read.
+func TestJudgementsOfWhatConfigurationsName(t *testing.T) {
+	p := newPKI(t)
+	pair := p.pair(minica.Options{Subject: "CN=web"})
+	old := p.pair(minica.Options{Subject: "CN=web", NotBefore: time.Now().Add(-40 * day), NotAfter: time.Now().Add(-day)})
+	for _, c := range []struct {
+		what  string
+		files certs.Contents
+		want  []string
+	}{
+		{"names of one's own", certs.Contents{"web.crt": pair["tls.crt"], "web.key": pair["tls.key"], "partners": p.ca.PEM()}, nil},
+		{"nothing", nil, nil},
+		{"an old certificate by a name of one's own", certs.Contents{"web.crt": old["tls.crt"]}, []string{reasonExpired}},
+		{"garbage by a common name", certs.Contents{"ca.crt": p.ca.PEM()[:90]}, []string{reasonNotParsable}},
+		{"a pair that is none", certs.Contents{"tls.crt": pair["tls.crt"], "tls.key": old["tls.key"]}, []string{reasonKeyMismatch}},
+	} {
+		v := judge(webSecret, content{files: c.files}, use{roles: rolePair | roleCA, own: true}, time.Now())
+		var got []string
+		for _, f := range v.findings {
+			got = append(got, f.reason)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s: (-want +got) %s%+v", c.what, diff, v.findings)
+		}
+	}
+	with := map[string]string{tlsSecretAnnotation: "web", clientCAAnnotation: "secret/web", configAnnotation: "gate"}
+	alone := []*metav1.PartialObjectMetadata{podWith(with)}
+	if u := useOf(webSecret, alone); !u.own {
+		t.Error("the names are asked for though every pod has a configuration")
+	}
+	if u := useOf(webSecret, append(alone, podWith(mounts))); u.own {
+		t.Error("the names are not asked for though a pod has no configuration")
+	}
+}
+
+func TestReasonsWithoutRoomForWordsAreInTheMetrics(t *testing.T) {
+	p := newPKI(t)
+	files := certs.Contents{}
+	for i := range 900 {
+		files[fmt.Sprintf("k%d.crt", i)] = []byte("x")
+	}
+	files["old.crt"] = p.pair(minica.Options{Subject: "CN=web"})["tls.crt"]
+	v := judge(webSecret, content{files: files, immutable: true}, use{roles: roleCA}, time.Now())
+	if want := map[string]bool{reasonNotParsable: true, reasonImmutable: true}; !maps.Equal(v.reasons, want) {
+		t.Errorf("reasons %v, want %v", v.reasons, want)
+	}
+	if last := v.findings[maxFindings-1].note; len(v.findings) != maxFindings || !strings.Contains(last, "There are 891 more findings") {
+		t.Errorf("%d findings, the last %q", len(v.findings), last)
 	}
 }

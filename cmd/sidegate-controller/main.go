@@ -16,7 +16,8 @@
 //
 //	options.go     arguments → options
 //	run.go         everything put together, and the end of it
-//	watch.go       the caches: metadata of pods, Secrets and ConfigMaps
+//	watch.go       the caches: metadata of pods, Secrets and ConfigMaps;
+//	               scope.go, those of one namespace
 //	transform.go   all that a cache keeps of an object
 //	references.go  annotations of a pod → the objects that it mounts
 //	generation.go  those objects → the value of the annotation
@@ -24,6 +25,7 @@
 //	inspect.go     one object: read whole, judged, dropped; looked at again in time
 //	judge.go       contents → findings; expiry.go, those that time brings
 //	notify.go      findings → Events
+//	pace.go        how often a pod is touched, and people are told
 //	metrics.go     every metric name; health.go, who may read them
 //	leader.go      of several controllers, one acts
 //

@@ -90,3 +90,16 @@ func TestLogLinesOfLibrariesAreOurs(t *testing.T) {
 		t.Errorf("line %v", line)
 	}
 }
+
+func TestTwoControllersWithoutAPodNameAreTwo(t *testing.T) {
+	host, err := os.Hostname()
+	must(t, err)
+	nothing := func(string) string { return "" }
+	first, err := parseOptions([]string{"--lease-namespace", "ns"}, nothing)
+	must(t, err)
+	second, err := parseOptions([]string{"--lease-namespace", "ns"}, nothing)
+	must(t, err)
+	if first.identity == second.identity || !strings.HasPrefix(first.identity, host+"-") {
+		t.Errorf("on host %q they are %q and %q", host, first.identity, second.identity)
+	}
+}

@@ -22,6 +22,8 @@ type controllerMetrics struct {
 	faults    *metric.Family
 	cached    *metric.Family
 	inspected *metric.Family
+	failing   *metric.Family
+	synced    *metric.Family
 }
 
 func newMetrics() *controllerMetrics {
@@ -36,7 +38,9 @@ func newMetrics() *controllerMetrics {
 		expiry:    reg.NewSampled(metric.KindGauge, "sidegate_controller_certificate_expiry_timestamp_seconds", "Unix time at which the first certificate in a key of a mounted object expires.", "namespace", "kind", "name", "key"),
 		faults:    reg.NewSampled(metric.KindGauge, "sidegate_controller_object_faults", "1 while a mounted object has this fault.", "namespace", "kind", "name", "reason"),
 		cached:    reg.NewSampled(metric.KindGauge, "sidegate_controller_cached_objects", "Objects of which the metadata is known.", "resource"),
-		inspected: reg.NewSampled(metric.KindGauge, "sidegate_controller_inspected_objects", "Objects that pods mount and that were judged."),
+		inspected: reg.NewSampled(metric.KindGauge, "sidegate_controller_inspected_objects", "Objects that pods mount and that were looked at."),
+		failing:   reg.NewSampled(metric.KindGauge, "sidegate_controller_inspection_failing", "1 while a mounted object cannot be read, or its Events cannot be written; the log says why.", "namespace", "kind", "name"),
+		synced:    reg.NewSampled(metric.KindGauge, "sidegate_controller_scope_synced", "1 if the caches of a namespace were filled, 0 while it cannot be listed and nothing is done for its pods; * is all of them.", "namespace"),
 	}
 	m.syncsBy("ok")
 	m.syncsBy("error")
@@ -53,15 +57,32 @@ func (m *controllerMetrics) watch(v *view, i *inspector) {
 		to.Value(m.cached, float64(pods), "pods")
 		to.Value(m.cached, float64(secrets), "secrets")
 		to.Value(m.cached, float64(configMaps), "configmaps")
-		all := i.verdicts()
+		for _, s := range v.scopes {
+			to.Value(m.synced, oneIf(s.ready()), s.name())
+		}
+		all := i.known()
 		to.Value(m.inspected, float64(len(all)))
-		for o, v := range all {
-			for key, end := range v.expires {
-				to.Value(m.expiry, float64(end.Unix()), o.namespace, string(o.kind), o.name, key)
-			}
-			for _, f := range v.findings { // a reason that is there twice is one series
-				to.Value(m.faults, 1, o.namespace, string(o.kind), o.name, kebab(f.reason))
-			}
+		for o, st := range all {
+			m.object(to, o, st)
 		}
 	})
+}
+
+func (m *controllerMetrics) object(to *metric.Scrape, o object, st state) {
+	for key, end := range st.verdict.expires {
+		to.Value(m.expiry, float64(end.Unix()), o.namespace, string(o.kind), o.name, key)
+	}
+	for reason := range st.verdict.reasons {
+		to.Value(m.faults, 1, o.namespace, string(o.kind), o.name, kebab(reason))
+	}
+	if st.failing {
+		to.Value(m.failing, 1, o.namespace, string(o.kind), o.name)
+	}
+}
+
+func oneIf(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -46,7 +47,7 @@ func eventsOf(o object, uid types.UID, f finding, pods []*metav1.PartialObjectMe
 }
 
 func newEvent(regarding corev1.ObjectReference, related *corev1.ObjectReference, f finding, note string) event {
-	about := []string{regarding.Kind, string(regarding.UID), regarding.Name, f.reason, f.note, f.since}
+	about := []string{regarding.Kind, string(regarding.UID), regarding.Name, f.reason, f.note, f.since, strconv.FormatInt(f.day, 10)}
 	if related != nil {
 		about = append(about, related.Kind, related.Name)
 	}

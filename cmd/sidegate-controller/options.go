@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
@@ -34,7 +35,8 @@ get, create and update leases (coordination.k8s.io).
                             the pod's ServiceAccount)
     --lease-name NAME       default sidegate-controller
     --pod-name NAME         who we are in the lease and in Events (default:
-                            POD_NAME, or the name of the host)
+                            POD_NAME, or the name of the host with something
+                            random behind it)
     --kubeconfig FILE       use this cluster and user, from outside of a pod
     --log-format FORMAT     json (default) or text
     --log-level LEVEL       info (default) or debug
@@ -114,13 +116,20 @@ func flagError(fs *flag.FlagSet, err error) error {
 // complete finds what flags and environment do not say.
 func (o *options) complete() {
 	if o.identity == "" {
-		o.identity, _ = os.Hostname()
+		o.identity = ownIdentity()
 	}
 	if o.leaseNamespace == "" {
 		if data, err := os.ReadFile(namespaceFile); err == nil {
 			o.leaseNamespace = strings.TrimSpace(string(data))
 		}
 	}
+}
+
+// ownIdentity returns the name of the host and something that no other process
+// has: two leaders by one name would both take the lease for theirs.
+func ownIdentity() string {
+	host, _ := os.Hostname()
+	return host + "-" + strings.ToLower(rand.Text()[:8])
 }
 
 func (o *options) validate() error {

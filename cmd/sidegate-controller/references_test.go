@@ -117,3 +117,18 @@ func TestOnlyWhatIsUsedIsKept(t *testing.T) {
 		t.Errorf("what is no metadata became %v, %v", other, err)
 	}
 }
+
+func TestLongAnnotationsAreCut(t *testing.T) {
+	long := strings.Repeat("a", 260_000)
+	kept, err := keepPod(podWith(map[string]string{tlsSecretAnnotation: long, clientCAAnnotation: "configmap/" + long, configAnnotation: long, syncedAnnotation: long}))
+	must(t, err)
+	pod := kept.(*metav1.PartialObjectMetadata)
+	for name, value := range pod.Annotations {
+		if len(value) > maxAnnotation {
+			t.Errorf("%d bytes of %s are kept", len(value), name)
+		}
+	}
+	if refs, wrong := referencesOf(pod); len(refs) > 0 || len(wrong) != 3 || len(pod.Annotations) != 4 {
+		t.Errorf("what was cut became %v, %d wrong", refs, len(wrong))
+	}
+}

@@ -48,7 +48,7 @@ func run(ctx context.Context, o options, stderr io.Writer) error {
 		log.Info("listening", "what", "health", "address", ln.Addr().String())
 		group.Go(func() error { return serveHealth(alive, ln, c.metrics, c.view) })
 	}
-	group.Go(func() error { c.view.run(alive); return nil })
+	group.Go(func() error { c.view.run(alive, c); return nil })
 	group.Go(func() error {
 		defer end()
 		until, cancel := context.WithCancel(ctx)
@@ -62,6 +62,7 @@ func run(ctx context.Context, o options, stderr io.Writer) error {
 // A controller is all of it, put together.
 type controller struct {
 	options   options
+	start     time.Time
 	log       logr.Logger
 	clients   clients
 	metrics   *controllerMetrics
@@ -86,13 +87,13 @@ func newController(o options, log logr.Logger) (*controller, error) {
 }
 
 func assemble(o options, clients clients, log logr.Logger) (*controller, error) {
-	v, err := newView(clients.metadata, o.namespaces)
+	v, err := newView(clients.metadata, o.namespaces, log)
 	if err != nil {
 		return nil, fmt.Errorf("set up the caches: %w", err)
 	}
 	m := newMetrics()
 	c := &controller{
-		options: o, log: log, clients: clients, metrics: m, view: v,
+		options: o, start: time.Now(), log: log, clients: clients, metrics: m, view: v,
 		syncer:    newSyncer(v, clients.metadata, m, log),
 		inspector: newInspector(v, readFrom(clients.typed), &notifier{client: clients.typed.EventsV1(), instance: o.identity, metrics: m, log: log}, log),
 	}
@@ -157,15 +158,12 @@ func readFrom(client kubernetes.Interface) reader {
 	}
 }
 
-// serve waits for the caches, then acts whenever it leads, until ctx is done.
+// serve waits until the caches of a namespace are full, then acts whenever it
+// leads, until ctx is done.
 func (c *controller) serve(ctx context.Context) error {
-	start := time.Now()
-	if !c.view.start(ctx, c) {
+	if !c.view.wait(ctx) {
 		return nil
 	}
-	c.view.eachPod(c.meet)
-	pods, secrets, configMaps := c.view.size()
-	c.log.Info("caches are full", "seconds", time.Since(start).Seconds(), "pods", pods, "secrets", secrets, "configMaps", configMaps)
 	if !c.options.leaderElect {
 		c.act(ctx)
 		return nil
@@ -176,26 +174,50 @@ func (c *controller) serve(ctx context.Context) error {
 // act touches and tells until ctx is done, and returns when nothing of that is
 // under way.
 func (c *controller) act(ctx context.Context) {
-	c.acting.Store(true) // before the look at everything, so that no change falls in between
+	// Before the look at everything, so that no change falls in between, nor a
+	// namespace of which the caches become full at this moment.
+	c.acting.Store(true)
 	c.metrics.leader.Set(1)
 	defer c.metrics.leader.Set(0)
-	c.view.eachPod(func(pod *metav1.PartialObjectMetadata) {
-		c.syncer.look(pod)
-		for _, o := range objectsOf(pod) {
-			c.inspector.changed(o)
-		}
-	})
+	c.view.eachPod(c.attend)
 	var group errgroup.Group
 	group.Go(func() error { c.inspector.run(ctx); return nil })
 	c.syncer.run(ctx)
 	_ = group.Wait()
 }
 
-// meet takes note of a pod that was not known.
+// attend has a pod that was there before we acted looked at, and what it mounts.
+func (c *controller) attend(pod *metav1.PartialObjectMetadata) {
+	c.syncer.resume(pod)
+	for _, o := range objectsOf(pod) {
+		c.inspector.changed(o)
+	}
+}
+
+// opened implements watcher.
+func (c *controller) opened(s *scope) {
+	pods, secrets, configMaps := s.size()
+	c.log.Info("caches are full", "namespace", s.name(), "seconds", time.Since(c.start).Seconds(), "pods", pods, "secrets", secrets, "configMaps", configMaps)
+	if c.acting.Load() {
+		s.eachPod(c.attend)
+	}
+}
+
+// meet implements watcher. It takes note of a pod that was not known.
 func (c *controller) meet(pod *metav1.PartialObjectMetadata) {
 	c.syncer.observe(pod)
-	if _, wrong := referencesOf(pod); len(wrong) > 0 {
-		c.log.Info("annotations of a pod were ignored", "namespace", pod.Namespace, "pod", pod.Name, "problems", wrong)
+	c.review(nil, pod)
+}
+
+// review logs what is wrong with the annotations of after, unless that was so
+// before.
+func (c *controller) review(before, after *metav1.PartialObjectMetadata) {
+	var known []string
+	if before != nil {
+		_, known = referencesOf(before)
+	}
+	if _, wrong := referencesOf(after); len(wrong) > 0 && !slices.Equal(known, wrong) {
+		c.log.Info("annotations of a pod were ignored", "namespace", after.Namespace, "pod", after.Name, "problems", wrong)
 	}
 }
 
@@ -212,6 +234,8 @@ func (c *controller) podChanged(before, after *metav1.PartialObjectMetadata) {
 		has = objectsOf(after)
 		if before == nil || after.UID != before.UID {
 			c.meet(after)
+		} else {
+			c.review(before, after)
 		}
 	}
 	if !c.acting.Load() {

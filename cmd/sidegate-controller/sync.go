@@ -21,6 +21,10 @@ const (
 	// without a second one the pod would wait for its next turn: a minute.
 	secondTouch = time.Second
 
+	// secondPatience bounds how long the second touch of a pod waits while first
+	// ones are under way, which somebody else may cause without end.
+	secondPatience = 5 * time.Second
+
 	// touchers is how many pods are touched at once, and secondTouchers how many
 	// for the second time. The API server's own priority and fairness sees to it
 	// that others are served as well.
@@ -48,6 +52,9 @@ type podState struct {
 	first   generation // what it mounted when we first saw it
 	touched generation // for which we touched it last; 0: never
 	noticed time.Time  // when we saw the change that it is to be touched for; zero: none
+	second  time.Time  // when it is to be touched for the second time; zero: it is not
+
+	allowance allowance
 }
 
 func newSyncer(v *view, client metadata.Interface, m *controllerMetrics, log logr.Logger) *syncer {
@@ -96,6 +103,28 @@ func (s *syncer) look(pod *metav1.PartialObjectMetadata) {
 	s.queue.Add(types.NamespacedName{Namespace: pod.Namespace, Name: pod.Name})
 }
 
+// resume has pod looked at when we begin to act. Whoever touched it for the first
+// time may be gone, so the second touch is ours if it is not there.
+func (s *syncer) resume(pod *metav1.PartialObjectMetadata) {
+	s.look(pod)
+	g := generationOf(pod, s.view.metadata)
+	if g == 0 || pod.Annotations[syncedAnnotation] != g.annotation(false) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if state := s.pods[pod.UID]; state != nil {
+		s.owe(state, types.NamespacedName{Namespace: pod.Namespace, Name: pod.Name}, g, time.Now())
+	}
+}
+
+// owe notes that a pod was touched for g at now, and is to be touched again. The
+// caller holds s.mu.
+func (s *syncer) owe(state *podState, name types.NamespacedName, g generation, now time.Time) {
+	state.touched, state.second = g, now.Add(secondTouch)
+	s.seconds.AddAfter(name, secondTouch)
+}
+
 // run touches pods until ctx is done, and returns when no request is under way.
 func (s *syncer) run(ctx context.Context) {
 	var both sync.WaitGroup
@@ -134,15 +163,17 @@ func serveQueue[T comparable](ctx context.Context, q workqueue.TypedRateLimiting
 	workers.Wait()
 }
 
-// sync touches one pod if it is behind.
+// sync touches one pod if it is behind, and if its allowance lets us: else later,
+// for what it mounts by then.
 func (s *syncer) sync(ctx context.Context, name types.NamespacedName) (again time.Duration, err error) {
 	pod := s.view.pod(name)
 	if pod == nil || pod.DeletionTimestamp != nil {
 		return 0, nil
 	}
 	g := generationOf(pod, s.view.metadata)
-	if !s.behind(pod, g) {
-		return 0, nil
+	behind, wait := s.behind(pod, g, time.Now())
+	if !behind || wait > 0 {
+		return wait, nil
 	}
 	touched, err := s.touch(ctx, pod, g.annotation(false))
 	if err != nil && s.queue.NumRequeues(name) == 0 {
@@ -150,31 +181,32 @@ func (s *syncer) sync(ctx context.Context, name types.NamespacedName) (again tim
 	}
 	if touched {
 		s.done(pod, g, time.Now())
-		s.seconds.AddAfter(name, secondTouch)
 	}
 	return 0, err
 }
 
 // syncAgain touches one pod for the second time. Pods that wait for their first
-// touch go before.
+// touch go before, for a while.
 func (s *syncer) syncAgain(ctx context.Context, name types.NamespacedName) (again time.Duration, err error) {
-	if s.queue.Len() > 0 {
-		return secondTouch, nil
-	}
 	pod := s.view.pod(name)
 	if pod == nil || pod.DeletionTimestamp != nil {
 		return 0, nil
 	}
 	g := generationOf(pod, s.view.metadata)
-	if !s.touchedFor(pod, g) { // changed again: its first touch for that is under way
-		return 0, nil
+	owed, wait := s.owes(pod, g, time.Now())
+	if !owed || wait > 0 {
+		return wait, nil
 	}
-	_, err = s.touch(ctx, pod, g.annotation(true))
+	touched, err := s.touch(ctx, pod, g.annotation(true))
+	if touched {
+		s.settled(pod, g)
+	}
 	return 0, err
 }
 
-// behind reports whether pod, which mounts g, has to be touched.
-func (s *syncer) behind(pod *metav1.PartialObjectMetadata, g generation) bool {
+// behind reports whether pod, which mounts g, has to be touched, and how long
+// that has to wait.
+func (s *syncer) behind(pod *metav1.PartialObjectMetadata, g generation, now time.Time) (behind bool, wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	state := s.pods[pod.UID]
@@ -189,16 +221,38 @@ func (s *syncer) behind(pod *metav1.PartialObjectMetadata, g generation) bool {
 	// The cache may not have our last touch yet.
 	if g == 0 || g == synced || g == state.touched {
 		state.noticed = time.Time{}
-		return false
+		return false, 0
 	}
-	return true
+	return true, state.allowance.wait(now)
 }
 
-func (s *syncer) touchedFor(pod *metav1.PartialObjectMetadata, g generation) bool {
+// owes reports whether pod, which mounts g, is to be touched for the second time,
+// and how long that has to wait. If the pod changed again it is not: its first
+// touch for that is under way. One that was touched too often waits for its next
+// turn, as a first touch would; mostly that comes instead.
+func (s *syncer) owes(pod *metav1.PartialObjectMetadata, g generation, now time.Time) (owes bool, wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	state := s.pods[pod.UID]
-	return state != nil && state.touched == g
+	if state == nil || state.touched != g || state.second.IsZero() {
+		return false, 0
+	}
+	if wait = max(state.second.Sub(now), state.allowance.wait(now)); wait > 0 {
+		return true, wait
+	}
+	if s.queue.Len() > 0 && now.Before(state.second.Add(secondPatience)) {
+		return true, secondTouch
+	}
+	return true, 0
+}
+
+// settled notes that pod was touched for g twice.
+func (s *syncer) settled(pod *metav1.PartialObjectMetadata, g generation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if state := s.pods[pod.UID]; state != nil && state.touched == g {
+		state.second = time.Time{}
+	}
 }
 
 // done notes that pod was touched for g at now.
@@ -213,7 +267,9 @@ func (s *syncer) done(pod *metav1.PartialObjectMetadata, g generation, now time.
 		s.metrics.delay.Observe(now.Sub(state.noticed).Seconds())
 	}
 	// The first content is history: whoever removes the annotation starts nothing.
-	state.first, state.touched, state.noticed = g, g, time.Time{}
+	state.first, state.noticed = g, time.Time{}
+	state.allowance.take(now)
+	s.owe(state, types.NamespacedName{Namespace: pod.Namespace, Name: pod.Name}, g, now)
 }
 
 // touch writes the annotation of this very pod, and of no other that may have

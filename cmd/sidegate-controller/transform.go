@@ -1,8 +1,15 @@
 package main
 
 import (
+	"strings"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
+
+// maxAnnotation is how much is kept of the value of an annotation, in bytes; the
+// API server takes 256 KiB. No good value is as long, and as names have at most
+// 253 bytes none becomes good by being cut.
+const maxAnnotation = 512
 
 // keepPod drops of a pod's metadata all but what is used.
 func keepPod(obj any) (any, error) {
@@ -31,8 +38,17 @@ func keep(obj any, annotations ...string) (any, error) {
 			if kept.Annotations == nil {
 				kept.Annotations = make(map[string]string, len(annotations))
 			}
-			kept.Annotations[name] = value
+			kept.Annotations[name] = bounded(value)
 		}
 	}
 	return kept, nil
+}
+
+// bounded returns the beginning of value, which does not keep all of it in
+// memory.
+func bounded(value string) string {
+	if len(value) <= maxAnnotation {
+		return value
+	}
+	return strings.Clone(value[:maxAnnotation])
 }

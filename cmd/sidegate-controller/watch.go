@@ -5,6 +5,7 @@ import (
 	"maps"
 	"sync"
 
+	"github.com/go-logr/logr"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -20,16 +21,21 @@ var (
 	configMapsResource = schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
 )
 
-// unmountable leaves out the Secrets that are many and that no sidecar mounts:
-// the history of Helm, and tokens of ServiceAccounts of old.
-const unmountable = "type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token"
+// unmountable leaves out the Secrets that are many and that nobody mounts: the
+// history of Helm.
+const unmountable = "type!=helm.sh/release.v1"
 
 // byObject is the index from objects to the pods that mount them.
 const byObject = "object"
 
-// A watcher is told what changes, once the caches are full. Its methods are
-// called by the goroutines of the caches and must not block.
+// A watcher is told what happens in a scope, from the moment when its caches are
+// full. Its methods are called by the goroutines of the caches and must not
+// block.
 type watcher interface {
+	// meet is told of each pod that is there at that moment.
+	meet(*metav1.PartialObjectMetadata)
+	// opened is told of the moment itself, after that.
+	opened(*scope)
 	// podChanged is told of a pod that is new, gone, or has other annotations;
 	// gone and new are nil for the others.
 	podChanged(before, after *metav1.PartialObjectMetadata)
@@ -40,20 +46,17 @@ type watcher interface {
 // A view is what the controller knows of the cluster: metadata, kept fresh by
 // watches. Its methods may be called concurrently.
 type view struct {
-	scopes map[string]scope // by namespace; "" stands for all
+	scopes map[string]*scope // by namespace; "" stands for all
+	tell   watcher           // set by run
 
-	mu     sync.RWMutex // held for writing while synced is being set
-	synced bool
-	tell   watcher
+	first sync.Once
+	some  chan struct{} // closed when a scope is full
 }
 
-// A scope is the part of a view that lies in one namespace, or all of it.
-type scope struct{ pods, secrets, configMaps cache.SharedIndexInformer }
-
 // newView returns a view of these namespaces, or of all if there are none. It
-// sees nothing until it runs, and tells nothing until [view.start].
-func newView(client metadata.Interface, namespaces []string) (*view, error) {
-	v := &view{scopes: map[string]scope{}}
+// sees nothing until it runs.
+func newView(client metadata.Interface, namespaces []string, log logr.Logger) (*view, error) {
+	v := &view{scopes: map[string]*scope{}, some: make(chan struct{})}
 	if len(namespaces) == 0 {
 		namespaces = []string{metav1.NamespaceAll}
 	}
@@ -61,13 +64,14 @@ func newView(client metadata.Interface, namespaces []string) (*view, error) {
 		informer := func(r schema.GroupVersionResource, index cache.Indexers, tweak metadatainformer.TweakListOptionsFunc) cache.SharedIndexInformer {
 			return metadatainformer.NewFilteredMetadataInformer(client, r, namespace, 0, index, tweak).Informer()
 		}
-		s := scope{
-			pods: informer(podsResource, cache.Indexers{byObject: podIndex}, func(o *metav1.ListOptions) { o.LabelSelector = sidecarLabel + "=true" }),
+		s := &scope{
+			namespace: namespace,
 
+			pods:       informer(podsResource, cache.Indexers{byObject: podIndex}, func(o *metav1.ListOptions) { o.LabelSelector = sidecarLabel + "=true" }),
 			secrets:    informer(secretsResource, cache.Indexers{}, func(o *metav1.ListOptions) { o.FieldSelector = unmountable }),
 			configMaps: informer(configMapsResource, cache.Indexers{}, nil),
 		}
-		if err := v.follow(s); err != nil {
+		if err := v.follow(s, log); err != nil {
 			return nil, err
 		}
 		v.scopes[namespace] = s
@@ -85,31 +89,44 @@ func podIndex(obj any) (keys []string, err error) {
 }
 
 // follow has the caches of s call the view.
-func (v *view) follow(s scope) error {
-	objects := func(k kind) func(before, after *metav1.PartialObjectMetadata) {
+func (v *view) follow(s *scope, log logr.Logger) error {
+	objects := func(k kind) change {
 		return func(before, after *metav1.PartialObjectMetadata) { v.objectEvent(k, before, after) }
 	}
 	for _, one := range []struct {
 		informer cache.SharedIndexInformer
+		resource schema.GroupVersionResource
 		keep     cache.TransformFunc
-		event    func(before, after *metav1.PartialObjectMetadata)
+		event    change
 	}{
-		{s.pods, keepPod, v.podEvent},
-		{s.secrets, keepObject, objects(secret)},
-		{s.configMaps, keepObject, objects(configMap)},
+		{s.pods, podsResource, keepPod, v.podEvent},
+		{s.secrets, secretsResource, keepObject, objects(secret)},
+		{s.configMaps, configMapsResource, keepObject, objects(configMap)},
 	} {
 		if err := one.informer.SetTransform(one.keep); err != nil {
 			return err
 		}
-		if _, err := one.informer.AddEventHandler(handler(one.event)); err != nil {
+		if err := one.informer.SetWatchErrorHandlerWithContext(s.troubled(log, one.resource.Resource)); err != nil {
+			return err
+		}
+		if _, err := one.informer.AddEventHandler(handler(s, one.event)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// handler adapts event to what a cache calls.
-func handler(event func(before, after *metav1.PartialObjectMetadata)) cache.ResourceEventHandler {
+// A change is what happened to one object; before is nil if it is new, and after
+// if it is gone.
+type change func(before, after *metav1.PartialObjectMetadata)
+
+// handler adapts tell to what a cache calls, from when s is full.
+func handler(s *scope, tell change) cache.ResourceEventHandler {
+	event := func(before, after *metav1.PartialObjectMetadata) {
+		if s.ready() && (before != nil || after != nil) {
+			tell(before, after)
+		}
+	}
 	return cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(obj any) { event(nil, metadataOf(obj)) },
 		UpdateFunc: func(before, after any) { event(metadataOf(before), metadataOf(after)) },
@@ -130,78 +147,68 @@ func metadataOf(obj any) *metav1.PartialObjectMetadata {
 // podEvent passes on what matters of a pod: a status that changes is most of
 // what happens to pods, and nothing here.
 func (v *view) podEvent(before, after *metav1.PartialObjectMetadata) {
-	tell := v.started()
-	if tell == nil || before == nil && after == nil {
-		return
-	}
 	if before != nil && after != nil && before.UID == after.UID && maps.Equal(before.Annotations, after.Annotations) {
 		return
 	}
-	tell.podChanged(before, after)
+	v.tell.podChanged(before, after)
 }
 
 func (v *view) objectEvent(k kind, before, after *metav1.PartialObjectMetadata) {
-	tell, m := v.started(), after
+	m := after
 	if m == nil {
 		m = before
 	}
-	if tell == nil || m == nil || before != nil && after != nil && before.ResourceVersion == after.ResourceVersion {
+	if before != nil && after != nil && before.ResourceVersion == after.ResourceVersion {
 		return
 	}
-	tell.objectChanged(object{k, m.Namespace, m.Name})
+	v.tell.objectChanged(object{k, m.Namespace, m.Name})
 }
 
-func (v *view) started() watcher {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	return v.tell
-}
-
-// run keeps the view fresh until ctx is done.
-func (v *view) run(ctx context.Context) {
+// run keeps the view fresh until ctx is done, and tells w of what happens.
+func (v *view) run(ctx context.Context, w watcher) {
+	v.tell = w
 	var all sync.WaitGroup
 	for _, s := range v.scopes {
-		for _, informer := range s.informers() {
-			all.Go(func() { informer.RunWithContext(ctx) })
-		}
+		all.Go(func() {
+			s.run(ctx, w.meet, func() {
+				v.first.Do(func() { close(v.some) })
+				w.opened(s)
+			})
+		})
 	}
 	all.Wait()
 }
 
-func (s scope) informers() []cache.SharedIndexInformer {
-	return []cache.SharedIndexInformer{s.pods, s.secrets, s.configMaps}
-}
-
-// start waits until every cache is full, and from then on tells w of changes. It
-// returns false if ctx ends first.
-func (v *view) start(ctx context.Context, w watcher) bool {
-	for _, s := range v.scopes {
-		for _, informer := range s.informers() {
-			if !cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
-				return false
-			}
-		}
+// wait waits until the caches of a scope are full. It returns false if ctx ends
+// first.
+func (v *view) wait(ctx context.Context) bool {
+	select {
+	case <-v.some:
+		return true
+	case <-ctx.Done():
+		return false
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.synced, v.tell = true, w
-	return true
 }
 
-// ready reports whether every cache is full.
+// ready reports whether the caches of a scope are full.
 func (v *view) ready() bool {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	return v.synced
+	select {
+	case <-v.some:
+		return true
+	default:
+		return false
+	}
 }
 
 // scope returns the scope that namespace lies in; its caches are nil if it is
 // not looked at.
-func (v *view) scope(namespace string) scope {
-	if s, ok := v.scopes[metav1.NamespaceAll]; ok {
-		return s
+func (v *view) scope(namespace string) *scope {
+	for _, name := range []string{metav1.NamespaceAll, namespace} {
+		if s := v.scopes[name]; s != nil {
+			return s
+		}
 	}
-	return v.scopes[namespace]
+	return &scope{}
 }
 
 // pod returns the metadata of a pod that runs the sidecar, or nil.
@@ -243,13 +250,11 @@ func (v *view) podsOf(o object) (pods []*metav1.PartialObjectMetadata) {
 	return pods
 }
 
-// eachPod calls do for every pod that runs the sidecar.
+// eachPod calls do for every pod of the scopes that are full.
 func (v *view) eachPod(do func(*metav1.PartialObjectMetadata)) {
 	for _, s := range v.scopes {
-		for _, obj := range s.pods.GetStore().List() {
-			if pod, ok := obj.(*metav1.PartialObjectMetadata); ok {
-				do(pod)
-			}
+		if s.ready() {
+			s.eachPod(do)
 		}
 	}
 }
@@ -257,9 +262,8 @@ func (v *view) eachPod(do func(*metav1.PartialObjectMetadata)) {
 // size returns how many pods, Secrets and ConfigMaps are known.
 func (v *view) size() (pods, secrets, configMaps int) {
 	for _, s := range v.scopes {
-		pods += len(s.pods.GetStore().ListKeys())
-		secrets += len(s.secrets.GetStore().ListKeys())
-		configMaps += len(s.configMaps.GetStore().ListKeys())
+		p, sec, c := s.size()
+		pods, secrets, configMaps = pods+p, secrets+sec, configMaps+c
 	}
 	return pods, secrets, configMaps
 }

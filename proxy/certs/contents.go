@@ -25,18 +25,29 @@ type Judgement struct {
 // JudgePair judges c as the directory [Files.Certificate]: tls.crt and tls.key.
 func (c Contents) JudgePair(now time.Time) Judgement {
 	var r reading
-	r.certificate = c.required(&r, FieldCertificate, "tls.crt")
-	r.key, r.keyApart = c.required(&r, FieldCertificate, "tls.key"), true
+	r.certificate = c.required(&r, FieldCertificate, certificateKey)
+	r.key, r.keyApart = c.required(&r, FieldCertificate, privateKey), true
 	return r.judge(ClientAuth, now)
 }
 
-// JudgeCA judges c as a directory of [Files.CA].
+// maxKeys bounds the keys that are judged. A Secret of a mebibyte can have a
+// hundred thousand of them; a list of CAs of the size of Mozilla's, each in a
+// key of its own, has 150.
+const maxKeys = 1000
+
+// JudgeCA judges c as a directory of [Files.CA]. Contents with more than 1,000
+// keys are not looked into: that is their only Fault, of [CodeTooLarge], though a
+// sidecar would read them.
 func (c Contents) JudgeCA(usage Usage, now time.Time) Judgement {
+	if len(c) > maxKeys {
+		return c.tooMany()
+	}
 	var r reading
 	names := c.names()
+	lies := setOf(names)
 	var reasons []string
 	for _, name := range visible(names) {
-		if why := r.leftOut(name, names, never); why != "" {
+		if why := r.leftOut(name, lies, never); why != "" {
 			reasons = append(reasons, name+" "+why)
 		} else if s := c.source(&r, FieldCA, name); s != nil {
 			s.listed = true
@@ -48,6 +59,72 @@ func (c Contents) JudgeCA(usage Usage, now time.Time) Judgement {
 			Fix: "put CA certificates into it under keys that end in .crt, .pem or .cer"})
 	}
 	return r.judge(usage, now)
+}
+
+func (c Contents) tooMany() Judgement {
+	return Judgement{Faults: []*Fault{{Code: CodeTooLarge, File: "*",
+		Problem: fmt.Sprintf("there are %d keys, and of more than %d none is looked into", len(c), maxKeys),
+		Fix:     "leave only certificates and keys in it, several CA certificates in one key"}}}
+}
+
+// The names by which certificates and keys are commonly stored: those of a
+// Secret of type kubernetes.io/tls, and that of cert-manager for a CA.
+const certificateKey, privateKey, authorityKey = "tls.crt", "tls.key", "ca.crt"
+
+// JudgeAny judges c for readers of which it is not known what they read: every
+// certificate that can be understood is an Item, whatever its key. There are
+// Faults only in what is stored under the common names: a tls.crt, tls.key or
+// ca.crt that is not what its name says, and a tls.crt and tls.key that are no
+// pair. That something is not there is none. The bound is that of
+// [Contents.JudgeCA].
+func (c Contents) JudgeAny(now time.Time) Judgement {
+	if len(c) > maxKeys {
+		return c.tooMany()
+	}
+	var j Judgement
+	var r reading
+	_, certified := c[certificateKey]
+	_, keyed := c[privateKey]
+	if certified && keyed {
+		j.Faults = c.JudgePair(now).Faults
+	}
+	for _, name := range visible(c.names()) {
+		s := c.source(&r, "", name)
+		if s == nil {
+			continue
+		}
+		items, fault := s.dated()
+		j.Items = append(j.Items, items...)
+		paired := certified && keyed && (name == certificateKey || name == privateKey)
+		if common := slices.Contains([]string{certificateKey, privateKey, authorityKey}, name); fault != nil && common && !paired {
+			j.Faults = append(j.Faults, fault)
+		}
+	}
+	j.Faults = append(j.Faults, r.faults...)
+	return j
+}
+
+// dated returns the certificates of s, each in the role that its place suggests.
+func (s *source) dated() (items []Item, fault *Fault) {
+	certs, err := x509.ParseCertificates(s.data)
+	if err != nil || len(certs) == 0 { // no DER
+		var held content
+		if held, fault = s.content(); fault != nil {
+			return nil, fault
+		}
+		certs = held.certs
+	}
+	for i, c := range certs {
+		role := roleChain
+		switch {
+		case mayIssue(certs[0]):
+			role = roleCA
+		case i == 0:
+			role = roleCertificate
+		}
+		items = append(items, Item{File: s.file, Role: role, Cert: c})
+	}
+	return items, nil
 }
 
 // never says of a key that it is no directory.

@@ -1,6 +1,7 @@
 package certs_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -36,6 +37,7 @@ func TestContentsAreJudgedAsTheyWouldBeMounted(t *testing.T) {
 		"an empty CA file":              {"ca.crt": {}},
 		"a name that begins with a dot": {".ca.crt": ca.PEM()},
 		"a bundle by its beginning":     {"ca-bundle.txt": ca.PEM()},
+		"a key named like a bundle":     {"ca.crt": ca.PEM(), "ca-bundle.key": ca.KeyPEM()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := mount(t, files).Dir
@@ -157,6 +159,73 @@ func TestExpiryIsToldStepByStep(t *testing.T) {
 			t.Errorf("life %v, left %v: next at %v, want none", c.life, c.left, next)
 		case c.next >= 0 && end.Sub(next).Round(time.Second) != c.next:
 			t.Errorf("life %v, left %v: next %v before the end, want %v", c.life, c.left, end.Sub(next), c.next)
+		}
+	}
+}
+
+func TestAKeyIsLeftOutByItsName(t *testing.T) {
+	ca := root(t, "Root")
+	for _, files := range []certs.Contents{
+		{"ca-bundle.key": ca.KeyPEM(), "ca.crt": ca.PEM()},
+		{"ca-bundle.key": ca.KeyPEM()},
+	} {
+		j := files.JudgeCA(certs.ClientAuth, time.Now())
+		if len(j.Warnings) > 0 {
+			t.Errorf("%d keys: warned %q of a key", len(files), j.Warnings)
+		}
+		if len(files) == 1 && !strings.Contains(j.Faults[0].Problem, "ca-bundle.key by its name") {
+			t.Errorf("fault %q", j.Faults[0].Problem)
+		}
+	}
+}
+
+// Whoever may write a Secret must not be able to keep its judges busy.
+func TestContentsOfVeryManyKeysAreNotLookedInto(t *testing.T) {
+	files := certs.Contents{}
+	for i := range 60_000 {
+		files[fmt.Sprintf("k%d.crt", i)] = nil
+	}
+	start := time.Now()
+	for what, j := range map[string]certs.Judgement{"CA": files.JudgeCA(certs.ClientAuth, time.Now()), "any": files.JudgeAny(time.Now())} {
+		if len(j.Faults) != 1 || j.Faults[0].Code != certs.CodeTooLarge || !strings.Contains(j.Faults[0].Problem, "60000 keys") {
+			t.Errorf("%s: %d faults, the first %v; want one that tells of 60000 keys", what, len(j.Faults), j.Faults[0])
+		}
+	}
+	if took := time.Since(start); took > time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+func TestJudgeAnyAsksForNoNames(t *testing.T) {
+	ca := root(t, "Root")
+	leaf, other := issue(t, ca, "gate"), issue(t, ca, "other")
+	for _, c := range []struct {
+		what  string
+		files certs.Contents
+		items string // file and role
+		codes string
+	}{
+		{"nothing", nil, "", ""},
+		{"names of one's own", certs.Contents{"web.pem": leaf.ChainPEM(), "partners": ca.PEM()}, "partners ca, web.pem certificate", ""},
+		{"a certificate alone", certs.Contents{"tls.crt": leaf.PEM()}, "tls.crt certificate", ""},
+		{"garbage by names of one's own", certs.Contents{"notes.txt": []byte("hello"), "web.crt": leaf.PEM()[:99]}, "", ""},
+		{"garbage by common names", certs.Contents{"ca.crt": ca.PEM()[:99], "tls.key": []byte("x")}, "", "broken-pem no-pem"},
+		{"a pair that is none", certs.Contents{"tls.crt": leaf.PEM(), "tls.key": other.KeyPEM()}, "tls.crt certificate", "key-mismatch"},
+		{"a pair of garbage", certs.Contents{"tls.crt": []byte("x"), "tls.key": []byte("y")}, "", "no-pem no-pem"},
+	} {
+		j := c.files.JudgeAny(time.Now())
+		var items, codes []string
+		for _, it := range j.Items {
+			items = append(items, it.File+" "+it.Role)
+		}
+		for _, f := range j.Faults {
+			codes = append(codes, f.Code)
+		}
+		if got := strings.Join(items, ", "); got != c.items {
+			t.Errorf("%s: items %q, want %q", c.what, got, c.items)
+		}
+		if got := strings.Join(codes, " "); got != c.codes {
+			t.Errorf("%s: faults %q, want %q", c.what, got, c.codes)
 		}
 	}
 }

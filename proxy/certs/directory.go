@@ -15,11 +15,11 @@ func (r *reading) directory(path string) {
 		r.fault(r.explain(FieldCA, path, err))
 		return
 	}
-	found := false
+	found, lies := false, setOf(names)
 	var reasons []string
 	for _, name := range visible(names) {
 		file := filepath.Join(path, name)
-		if why := r.leftOut(file, names, r.isDir); why != "" {
+		if why := r.leftOut(file, lies, r.isDir); why != "" {
 			reasons = append(reasons, name+" "+why)
 			continue
 		}
@@ -35,18 +35,18 @@ func (r *reading) directory(path string) {
 	}
 }
 
-// leftOut says why a file of a CA directory, with these names in it, is no list
-// of CAs, or nothing if it may be one. What looks like one is told of: an anchor
-// must not vanish silently because a key appeared beside it.
-func (r *reading) leftOut(file string, names []string, isDir func(string) bool) string {
+// leftOut says why a file of a CA directory is no list of CAs, or nothing if it
+// may be one; lies has the names in the directory. What looks like one is told
+// of: an anchor must not vanish silently because a key appeared beside it.
+func (r *reading) leftOut(file string, lies map[string]bool, isDir func(string) bool) string {
 	name, extension := filepath.Base(file), filepath.Ext(file)
 	key := strings.TrimSuffix(name, extension) + ".key"
 	switch {
-	case !strings.HasPrefix(name, "ca-bundle") && !slices.Contains([]string{".crt", ".pem", ".cer"}, extension):
+	case extension == ".key", !strings.HasPrefix(name, "ca-bundle") && !slices.Contains([]string{".crt", ".pem", ".cer"}, extension):
 		return "by its name"
 	case isDir(file):
 		return "as it is a directory"
-	case slices.Contains(names, key):
+	case lies[key]:
 		if name != "tls.crt" {
 			r.odd(file, "is left out: %s lies beside it, so it is somebody's certificate and no list of CAs; name the file itself to use the CA certificates in it", key)
 		}
@@ -93,6 +93,15 @@ func (r *reading) neighbours(path string) string {
 		return " (the directory is empty)"
 	}
 	return " (the directory holds " + few(names, shownNames) + ")"
+}
+
+// setOf returns names as a set: a directory may have very many.
+func setOf(names []string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		set[name] = true
+	}
+	return set
 }
 
 // visible returns the names that do not begin with a dot.
