@@ -29,6 +29,10 @@ func TestBadAnnotationsAreRefusedByName(t *testing.T) {
 		{"nobody is let in", without("allow-subject"), []string{"sidegate.dev/allow-subject is missing or empty", "one a line"}},
 		{"only blank lines are let in", with("allow-subject", " \n "), []string{"sidegate.dev/allow-subject is missing or empty"}},
 		{"no Subject in a line", with("allow-subject", "CN=a,C=BE\npartner"), []string{"allow-subject", `"partner"`}},
+		{"a Subject that ends in a no-break space", with("allow-subject", "CN=a\u00a0"), []string{"invisible character", `begins with "CN=a"`}},
+		{"a Subject with a line separator in it", with("allow-subject", "CN=a\u2028CN=b"), []string{"invisible character", `begins with "CN=a"`}},
+		{"a list that belongs in a ConfigMap", with("allow-subject", strings.Repeat("CN=web\n", 5000)), []string{"allow-subject is longer than 32768 characters"}},
+		{"an image without end", with("image", strings.Repeat("x", 301)), []string{"image is longer than 300 characters"}},
 		{"CA without its kind", with("client-ca", "orders-ca"), []string{"configmap/NAME or secret/NAME"}},
 		{"CA of an unknown kind", with("client-ca", "vault/orders"), []string{"configmap/NAME or secret/NAME"}},
 		{"a path for a Secret", with("tls-secret", "../orders"), []string{"sidegate.dev/tls-secret", "name of a Secret"}},
@@ -64,6 +68,56 @@ func TestBadAnnotationsAreRefusedByName(t *testing.T) {
 			t.Errorf("it got the init containers %s", got)
 		}
 	})
+}
+
+// A sidecar can be in the manifest already, because that was copied from a running
+// pod. Then it must be the one that would be injected.
+func TestASidecarThatIsNotOursIsRefused(t *testing.T) {
+	t.Parallel()
+	measured.story(t)
+	ns := namespace(t, injected)
+	p := barePod{Name: "copied", Labels: map[string]string{"sidegate.dev/inject": "true"}, Annotations: complete("orders"), Ports: []map[string]any{}}
+	copied, err := kube.command(t.Context(), manifest(t, "pod.yaml", p), kube.kubectl, "create", "-n", ns, "-f", "-", "--dry-run=server", "-o", "json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const notOurs = "the sidecar in this manifest is not the one that its annotations ask for"
+	tests := []struct {
+		name     string
+		old, new string // of the manifest
+		want     string // in the refusal; empty: it is taken
+	}{
+		{"unchanged", "", "", ""},
+		{"another image, as from a mirror", sidecarImage, "mirror/sidegate:1", ""},
+		{"behind another sidecar", `"initContainers": [`, `"initContainers": [{"name": "early", "image": "early", "securityContext": {"runAsNonRoot": true}},`, ""},
+		{"one more Subject", `"run",`, `"run", "--allow-subject", "CN=evil",`, notOurs},
+		{"one more Subject, with one dash", `"run",`, `"run", "-allow-subject=CN=evil",`, notOurs},
+		{"a command", `"name": "sidegate",`, `"name": "sidegate", "command": ["/sidegate"],`, notOurs},
+		{"another Secret", `"secretName": "orders-tls"`, `"secretName": "evil-tls"`, notOurs},
+		{"a part of the CAs", `"name": "orders-ca"`, `"name": "orders-ca", "items": [{"key": "a", "path": "b"}]`, notOurs},
+		{"files elsewhere", `"/etc/sidegate/ca"`, `"/etc/sidegate"`, notOurs},
+		{"with the token of the pod", `"/var/run/secrets/kubernetes.io/serviceaccount"`, `"/none"`, notOurs},
+		{"as root", `"runAsUser": 65532`, `"runAsUser": 0`, notOurs},
+		{"with the port of the application", `"containerPort": 8443`, `"containerPort": 8080`, notOurs},
+		{"beside an application with the key", `"name": "app",`, `"name": "app", "volumeMounts": [{"name": "sidegate-tls", "mountPath": "/key"}],`, "container app mounts volume sidegate-tls"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			changed := strings.ReplaceAll(copied, tt.old, tt.new)
+			if tt.old == "" {
+				changed = copied
+			} else if changed == copied {
+				t.Fatalf("nothing to change: no %s in\n%s", tt.old, copied)
+			}
+			_, err := kube.command(t.Context(), changed, kube.kubectl, "create", "-n", ns, "-f", "-", "--dry-run=server")
+			if tt.want == "" && err != nil {
+				t.Error(err)
+			}
+			if tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+				t.Errorf("it says %v, want a refusal with %q", err, tt.want)
+			}
+		})
+	}
 }
 
 // mustRefuse applies a manifest, which must be refused in these words.

@@ -36,9 +36,7 @@ sidegate.podHasFSGroup is {{ toJson .podHasFSGroup }}: write true or false
 {{- include "sidegate.lib.wrongArgs" .extraArgs }}
 {{- include "sidegate.lib.wrongImage" .image }}
 {{- include "sidegate.lib.wrongResources" .resources }}
-{{- if not (kindIs "map" (.securityContext | default dict)) }}
-sidegate.securityContext is {{ toJson .securityContext }}: write what to set under it, such as runAsUser: 1000
-{{- end }}
+{{- include "sidegate.lib.wrongSecurityContext" .securityContext }}
 {{- end }}
 
 {{- define "sidegate.lib.missing" -}}
@@ -107,10 +105,15 @@ sidegate.allow is {{ toJson . }}: write a list, one Subject an item
 {{- range $i, $subject := . }}
 {{- if not (kindIs "string" $subject) }}
 sidegate.allow[{{ $i }}] is {{ toJson $subject }}: write the Subject as text, such as "CN=web,O=Acme,C=BE"
-{{- else if not (trim $subject) }}
+{{- else }}
+{{- $text := include "sidegate.lib.subject" $subject }}
+{{- if not $text }}
 sidegate.allow[{{ $i }}] is empty: write a Subject, or take the item away
-{{- else if or (not (contains "=" $subject)) (regexMatch "[[:cntrl:]]" (trim $subject)) }}
+{{- else if or (not (contains "=" $text)) (contains "\n" $text) }}
 sidegate.allow[{{ $i }}] is {{ toJson $subject }}, not a Subject: write one an item, such as "CN=web,O=Acme,C=BE", as "sidegate subject" prints it
+{{- else if regexMatch `[\p{C}\p{Zl}\p{Zp}]|^\p{Z}|[^\P{Z} ]$` $text }}
+sidegate.allow[{{ $i }}] is {{ printf "%+q" $subject }}, with a control or invisible character: take it away, or write it as "sidegate subject" prints it, such as \C2\A0 for a no-break space
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -158,6 +161,30 @@ sidegate.image.digest is {{ quote .digest }}: write sha256: and 64 hexadecimal d
 {{- end }}
 {{- if not (has (.pullPolicy | default "IfNotPresent") (list "Always" "IfNotPresent" "Never")) }}
 sidegate.image.pullPolicy is {{ quote .pullPolicy }}: write Always, IfNotPresent or Never
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* The sidecar never needs these, and reads what the whole Internet sends to it. */ -}}
+{{- define "sidegate.lib.wrongSecurityContext" -}}
+{{- if not . }}
+{{- else if not (kindIs "map" .) }}
+sidegate.securityContext is {{ toJson . }}: write what to set under it, such as runAsUser: 1000
+{{- else }}
+{{- range $key := list "privileged" "allowPrivilegeEscalation" }}
+{{- if get $ $key }}
+sidegate.securityContext.{{ $key }} is {{ toJson (get $ $key) }}: take it away, the sidecar needs no privileges
+{{- end }}
+{{- end }}
+{{- if and (hasKey . "allowPrivilegeEscalation") (eq (include "sidegate.lib.text" .allowPrivilegeEscalation) "") }}
+sidegate.securityContext.allowPrivilegeEscalation is empty, which Kubernetes takes for true: take it away
+{{- end }}
+{{- if eq (include "sidegate.lib.text" .runAsUser) "0" }}
+sidegate.securityContext.runAsUser is 0: write another user, the sidecar does not run as root
+{{- end }}
+{{- $capabilities := .capabilities | default dict }}
+{{- if and (kindIs "map" $capabilities) (get $capabilities "add") }}
+sidegate.securityContext.capabilities.add is {{ toJson (get $capabilities "add") }}: take it away, the sidecar needs no capability
 {{- end }}
 {{- end }}
 {{- end }}

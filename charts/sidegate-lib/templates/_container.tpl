@@ -59,6 +59,11 @@ with two gates calls it with the values of each:
       mountPath: /etc/sidegate/{{ .place }}
       readOnly: true
     {{- end }}
+    {{- /* It never calls the API. Where something is mounted already, the API
+    server mounts no token of the pod's ServiceAccount. */}}
+    - name: sidegate-no-token
+      mountPath: /var/run/secrets/kubernetes.io/serviceaccount
+      readOnly: true
 {{- end }}
 {{- end }}
 
@@ -85,12 +90,20 @@ a Subject is doubled: it must reach Sidegate as it was written.
 - --certificate=/etc/sidegate/tls
 - --client-ca=/etc/sidegate/ca
 {{- range .allow }}
-- {{ printf "--allow-subject=%s" (trim .) | replace "$" "$$" | quote }}
+- {{ printf "--allow-subject=%s" (include "sidegate.lib.subject" .) | replace "$" "$$" | quote }}
 {{- end }}
 {{- range .extraArgs }}
 - {{ . | replace "$" "$$" | quote }}
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{- /*
+A Subject without the blanks around it. One behind a backslash is part of the
+Subject, and so is what only trim takes for blank, such as a no-break space.
+*/ -}}
+{{- define "sidegate.lib.subject" -}}
+{{- regexFind `(?s)[^ \t\r\n].*` . | regexFind `(?s)^([ \t\r\n]*(\\.|[^\\ \t\r\n]|\\$))*` }}
 {{- end }}
 
 {{- define "sidegate.lib.resources" -}}

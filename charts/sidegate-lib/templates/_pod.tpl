@@ -17,6 +17,8 @@ Whole objects, because kubelet does not bring changes to a subPath mount.
     {{ ternary "secretName" "name" (eq .kind "secret") }}: {{ toYaml .name }}
     defaultMode: {{ $mode }}
 {{- end }}
+- name: sidegate-no-token
+  emptyDir: {}
 {{- end }}
 {{- end }}
 

@@ -16,17 +16,19 @@ and 5 KiB at most.
 {{ include "sidegate.review.podFaults" . }}
 - name: faults
   expression: |
+    variables.overlong.size() > 0 ? variables.overlong :
     variables.missing + variables.contradictory + variables.unknown
-    + variables.malformedNames + variables.malformedClientCA + variables.malformedSubjects
+    + variables.malformedNames + variables.malformedClientCA
+    + variables.malformedSubjects + variables.unseenInSubjects
     + variables.malformedPort + variables.malformedImage
     + variables.malformedQuantities + variables.requestsAboveLimits
     + variables.takenPorts + variables.takenPortNames + variables.takenContainerName
-    + variables.takenVolumeNames + variables.unfitPod
+    + variables.takenVolumeNames + variables.takenMounts + variables.unfitPod
 {{- end -}}
 
 {{/* A value of the user's in a sentence; it may end up on somebody's terminal. */}}
 {{- define "sidegate.cel.shown" -}}
-({{ . }}.matches("\\p{C}") ? "a text with control or invisible characters"
+({{ . }}.matches(r"[\p{C}\p{Zl}\p{Zp}]") ? "a text with control or invisible characters"
   : strings.quote({{ . }}.size() > 120 ? {{ . }}.substring(0, 120) + "…" : {{ . }}))
 {{- end -}}
 
@@ -38,6 +40,10 @@ and 5 KiB at most.
   expression: variables.pod.spec.?initContainers.orValue([])
 - name: volumes
   expression: variables.pod.spec.?volumes.orValue([])
+# Those that the injector adds.
+- name: ownVolumes
+  expression: |
+    ["sidegate-tls", "sidegate-ca", "sidegate-config", "sidegate-no-token"]
 # The sidecar that is there already: injected a moment ago, or copied from another pod.
 - name: sidecars
   expression: |
@@ -59,11 +65,15 @@ and 5 KiB at most.
   expression: variables.annotations[?"sidegate.dev/upstream-port"].orValue("8080")
 - name: image
   expression: variables.annotations[?"sidegate.dev/image"].orValue({{ include "sidegate.sidecarImage" . | toJson }})
+# Each line from its first character that is no blank to its last; a blank behind a
+# backslash is part of the Subject. trim() would take away characters that are, too:
+# to it, a no-break space is blank.
 - name: subjects
   expression: |
     variables.annotations[?"sidegate.dev/allow-subject"].orValue("")
       .split("\n")
-      .map(line, line.trim())
+      .map(line, line.find(r"[^ \t\r].*"))
+      .map(line, line.find(r"^([ \t\r]*(\\.|[^\\ \t\r]|\\$))*"))
       .filter(line, line != "")
 {{- end -}}
 

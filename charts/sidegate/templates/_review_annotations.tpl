@@ -1,6 +1,19 @@
 {{/* Faults of the annotations. Every sentence names the annotation and the way
      to mend it. */}}
 {{- define "sidegate.review.annotationFaults" -}}
+- name: known
+  expression: |
+    ["tls-secret", "client-ca", "allow-subject", "upstream-port", "config", "image",
+     "cpu-request", "memory-request", "cpu-limit", "memory-limit"]
+# Judged before all others, which are then short enough for messages.
+- name: overlong
+  expression: |
+    variables.known
+      .filter(name, variables.annotations[?"sidegate.dev/" + name].orValue("").size()
+        > (name == "allow-subject" ? 32768 : 300))
+      .map(name, "annotation sidegate.dev/" + name + (name == "allow-subject"
+        ? " is longer than 32768 characters: write the list in a ConfigMap, and name that in sidegate.dev/config"
+        : " is longer than 300 characters: shorten it"))
 - name: missing
   expression: |
     variables.usesConfig
@@ -23,10 +36,6 @@
       .map(name, "annotations sidegate.dev/config and sidegate.dev/" + name
         + " contradict each other: sidegate.yaml in the ConfigMap says it all, remove sidegate.dev/" + name)
 # A misspelt annotation would be a rule that its author believes in and nobody obeys.
-- name: known
-  expression: |
-    ["tls-secret", "client-ca", "allow-subject", "upstream-port", "config", "image",
-     "cpu-request", "memory-request", "cpu-limit", "memory-limit"]
 - name: unknown
   expression: |
     variables.annotations
@@ -62,9 +71,17 @@
 - name: malformedSubjects
   expression: |
     variables.subjects
-      .filter(s, !s.contains("=") || s.matches("\\p{C}"))
+      .filter(s, !s.contains("="))
       .map(s, "annotation sidegate.dev/allow-subject has the line " + {{ include "sidegate.cel.shown" "s" | nindent 8 | trim }}
         + ", not a Subject: write one a line, such as CN=web,O=Acme,C=BE, as \"sidegate subject\" prints it")
+# Nobody could tell this name from another that looks the same.
+- name: unseenInSubjects
+  expression: |
+    variables.subjects
+      .filter(s, s.contains("=") && s.matches(r"[\p{C}\p{Zl}\p{Zp}]|^\p{Z}|[^\P{Z} ]$"))
+      .map(s, "annotation sidegate.dev/allow-subject has a control or invisible character in the line that begins with "
+        + strings.quote(s.find("^[ -~]{0,120}"))
+        + ": remove it, or write it as \"sidegate subject\" prints it, such as \\C2\\A0 for a no-break space")
 - name: malformedPort
   expression: |
     !variables.upstreamPort.matches("^[1-9][0-9]{0,4}$") || int(variables.upstreamPort) > 65535

@@ -27,8 +27,17 @@
   expression: |
     variables.sidecars.size() > 0 ? [] :
     variables.volumes
-      .filter(v, v.name in ["sidegate-tls", "sidegate-ca", "sidegate-config"])
+      .filter(v, v.name in variables.ownVolumes)
       .map(v, "volume " + v.name + " is there, but not the sidecar that mounts it: remove the volume, the injector adds it")
+# One holds the private key.
+- name: takenMounts
+  expression: |
+    variables.others
+      .map(c, c.?volumeMounts.orValue([])
+        .filter(m, m.name in variables.ownVolumes)
+        .map(m, "container " + c.name + " mounts volume " + m.name
+          + ", which is for the sidecar alone: remove the mount, or add a volume of its own"))
+      .flatten()
 - name: unfitPod
   expression: |
     (variables.pod.spec.?hostNetwork.orValue(false)

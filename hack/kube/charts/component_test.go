@@ -15,8 +15,8 @@ func TestTheComponentAddsAndLeavesTheRest(t *testing.T) {
 	}
 
 	for name, want := range map[string]struct{ init, volumes []string }{
-		"with-lists": {[]string{"sidegate", "migrate"}, []string{"sidegate-tls", "sidegate-ca", "sidegate-config", "data"}},
-		"bare":       {[]string{"sidegate"}, []string{"sidegate-tls", "sidegate-ca", "sidegate-config"}},
+		"with-lists": {[]string{"sidegate", "migrate"}, []string{"sidegate-tls", "sidegate-ca", "sidegate-config", "sidegate-no-token", "data"}},
+		"bare":       {[]string{"sidegate"}, []string{"sidegate-tls", "sidegate-ca", "sidegate-config", "sidegate-no-token"}},
 		"neighbour":  {nil, nil},
 	} {
 		pod := pods[name]

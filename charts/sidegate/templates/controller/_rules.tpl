@@ -12,8 +12,8 @@
 - apiGroups: [""]
   resources: [secrets, configmaps]
   verbs: [get, list, watch]
-# Tells of it, at the Secret and at the pods. patch: counts repetitions up.
+# Tells of it, at the Secret and at the pods.
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [create]
 {{- end -}}

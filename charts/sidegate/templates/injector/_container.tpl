@@ -29,7 +29,11 @@ Object.spec.initContainers{
   resources: Object.spec.initContainers.resources{requests: variables.requests, limits: variables.limits},
   securityContext: {{ include "sidegate.cel.literal" (dict "path" "Object.spec.initContainers.securityContext" "value" $sidecar.securityContext "between" ",\n    ") }},
   volumeMounts: variables.mounted.map(name, Object.spec.initContainers.volumeMounts{
-    name: "sidegate-" + name, mountPath: "/etc/sidegate/" + name, readOnly: true})
+      name: "sidegate-" + name, mountPath: "/etc/sidegate/" + name, readOnly: true})
+    // It never calls the API. Where something is mounted already, the API server mounts
+    // no token of the pod's ServiceAccount.
+    + [Object.spec.initContainers.volumeMounts{
+      name: "sidegate-no-token", mountPath: "{{ include "sidegate.tokenPath" . }}", readOnly: true}]
 }
 {{- end -}}
 
@@ -46,4 +50,11 @@ variables.mounted.map(name, JSONPatch{op: "add", path: "/spec/volumes/-", value:
         name: "sidegate-" + name,
         configMap: Object.spec.volumes.configMap{
           name: variables.mounts[name].split("/")[1], defaultMode: variables.fileMode}}})
++ [JSONPatch{op: "add", path: "/spec/volumes/-", value:
+    Object.spec.volumes{name: "sidegate-no-token", emptyDir: Object.spec.volumes.emptyDir{}}}]
+{{- end -}}
+
+{{/* Where the API server mounts the token of a pod's ServiceAccount. */}}
+{{- define "sidegate.tokenPath" -}}
+/var/run/secrets/kubernetes.io/serviceaccount
 {{- end -}}

@@ -1,7 +1,7 @@
 {{/* Labels of an alert: .severity, and the user's. */}}
 {{- define "sidegate.alertLabels" -}}
 labels:
-  severity: {{ .severity }}
+  severity: {{ .severity | quote }}
   {{- with .root.Values.prometheusRule.alertLabels }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
