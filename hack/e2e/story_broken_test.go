@@ -85,7 +85,7 @@ func (g *gate) events(t *testing.T, regarding, reason string) int {
 // controllerMetrics returns the address of the metrics of the controller.
 func controllerMetrics(t *testing.T) string {
 	t.Helper()
-	ip := kubectl(t, "-n", releaseNamespace, "get", "pods", "-l", "app.kubernetes.io/component=controller",
+	ip := kubectl(t, "-n", releaseNamespace, "get", "pods", "-l", controllerLabel,
 		"--field-selector=status.phase=Running", "-o", "jsonpath={.items[0].status.podIP}")
 	return "http://" + net.JoinHostPort(ip, "9901") + "/metrics"
 }
