@@ -3,11 +3,14 @@
 package e2e
 
 import (
+	"encoding/json"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // These stories need no injector: any Kubernetes with native sidecars will do.
@@ -60,7 +63,36 @@ func TestLibraryChartExampleRunsAndServes(t *testing.T) {
 	helm(t, "dependency", "update", chart)
 	helm(t, "install", "orders", chart, "--namespace", ns, "--values", values, "--wait", "--timeout", "90s")
 	p.lets(t, serviceAddress(t, ns, "orders-app"))
+	t.Run("its container is the one that would be injected", func(t *testing.T) {
+		const written = "jsonpath={.items[0].spec.initContainers[0]}"
+		if diff := cmp.Diff(injectedContainer(t), container(t, kubectl(t, "-n", ns, "get", "pods", "-o", written))); diff != "" {
+			t.Errorf("the library's container differs from the injected one (-injected +library):\n%s", diff)
+		}
+	})
 	helm(t, "uninstall", "orders", "--namespace", ns)
+}
+
+// injectedContainer returns the sidecar as the API server puts it into a pod that
+// asks for what the stories of the packagings ask for.
+func injectedContainer(t *testing.T) map[string]any {
+	t.Helper()
+	p := barePod{Name: "compared", Labels: map[string]string{"sidegate.dev/inject": "true"}, Annotations: complete("orders"), Ports: []map[string]any{}}
+	ns := namespace(t, injected)
+	text, err := kube.command(t.Context(), manifest(t, "pod.yaml", p), kube.kubectl,
+		"create", "-n", ns, "-f", "-", "--dry-run=server", "-o", "jsonpath={.spec.initContainers[0]}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return container(t, text)
+}
+
+func container(t *testing.T, text string) map[string]any {
+	t.Helper()
+	var c map[string]any
+	if err := json.Unmarshal([]byte(text), &c); err != nil || c["name"] != "sidegate" {
+		t.Fatalf("this is not the sidecar: %v: %s", err, text)
+	}
+	return c
 }
 
 // copied returns a copy of a folder of the repository, with our images in it
