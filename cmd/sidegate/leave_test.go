@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -132,4 +133,38 @@ func TestDrainTellsTheRunningSidecar(t *testing.T) {
 		t.Errorf("drain: %v, %q", err, out)
 	}
 	p.log.wait(t, `"msg":"leaving`)
+}
+
+func TestASidecarThatLeavesSendsClientsOfHTTP2Elsewhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	doc := strings.Replace(one(partnerDN), "drainDelay: 0s", "drainDelay: 5s", 1)
+	w.configure(strings.Replace(doc, "allow: [", "http2: true, allow: [", 1))
+	p := w.start()
+	client := w.client(w.certs["partner"])
+	client.Transport.(*http.Transport).ForceAttemptHTTP2 = true
+	ask := func() (reused bool) {
+		trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { reused = c.Reused }}
+		req, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), http.MethodGet, p.ingress, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		if _, err := io.Copy(io.Discard, res.Body); err != nil || res.StatusCode != 200 || res.ProtoMajor != 2 {
+			t.Fatalf("%s %d, %v", res.Proto, res.StatusCode, err)
+		}
+		return reused
+	}
+	ask()
+	if !ask() {
+		t.Fatal("the connection is not used again although nobody leaves")
+	}
+	p.signal(syscall.SIGUSR1)
+	p.log.wait(t, `"msg":"leaving`)
+	ask()
+	eventually(t, "a request on another connection", func() bool { return !ask() }) // GOAWAY is read beside
 }
