@@ -9,12 +9,15 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+
+	"github.com/sidegate/sidegate/cmd/sidegate/internal/partner"
 )
 
 const demoHelp = `sidegate demo - see it work, in one process, on throw-away certificates
 
 Usage:
     sidegate demo [-v]
+    sidegate demo --partner DIR [--listen 127.0.0.1:9443]
 
 A partner is let in, others are refused, twenty certificates are renewed under
 load, trust is withdrawn from an open connection. All of it is real: files as a
@@ -26,6 +29,11 @@ nothing behind.
 
 Exit code 0 means that everything happened as told; the first thing that did not
 ends the story with exit code 1.
+
+The second form plays only the partner, until a signal comes, for a rehearsal of
+docs/guide-webhook-partner.md with your own configuration: an authority that
+signs the requests put into DIR, an API behind mutual TLS, and webhooks. Its keys
+are in memory alone; it listens on, and calls, loopback addresses alone.
 `
 
 // The story in numbers.
@@ -40,6 +48,8 @@ const (
 func demo(ctx context.Context, args []string, std streams) error {
 	fs := newFlags("demo")
 	verbose := fs.Bool("v", false, "")
+	dir := fs.String("partner", "", "")
+	listen := fs.String("listen", "127.0.0.1:9443", "")
 	operands, err := parseFlags(fs, args)
 	if err != nil {
 		return err
@@ -54,6 +64,11 @@ func demo(ctx context.Context, args []string, std streams) error {
 	}
 	book := newLogBook(w)
 	log := logr.FromSlogHandler(book)
+	if *dir != "" {
+		return untilSignal(ctx, log, func(ctx context.Context) error {
+			return partner.Run(ctx, partner.Options{Dir: *dir, Listen: *listen, Out: std.out})
+		})
+	}
 	return untilSignal(ctx, log, func(ctx context.Context) error {
 		if err := perform(ctx, newTeller(std.out), &stage{log: log, book: book}); err != nil {
 			return fmt.Errorf("demo: %w", err)

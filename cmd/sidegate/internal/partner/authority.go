@@ -1,0 +1,141 @@
+package partner
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/sidegate/sidegate/proxy/minica"
+)
+
+// The files of the authority in its directory.
+const (
+	intermediateFile = "intermediate.crt"
+	requestSuffix    = ".csr"
+	maxRequest       = 64 << 10
+)
+
+// An authority signs the requests that are put into a directory, as a public CA
+// does: by an intermediate, and without asking who it is, which a public CA does.
+type authority struct {
+	dir    string
+	root   *minica.CA
+	ca     *minica.CA
+	signed map[string][]byte // requests by file, as they were when they were looked at
+	say    func(format string, a ...any)
+}
+
+// newAuthority founds an authority and publishes its intermediate in dir.
+func newAuthority(dir string, say func(string, ...any)) (*authority, error) {
+	root, err := minica.New(minica.Options{Subject: "CN=Rehearsal Root,O=Rehearsal,C=BE"})
+	if err != nil {
+		return nil, err
+	}
+	ca, err := root.NewCA(minica.Options{Subject: "CN=Rehearsal OV CA,O=Rehearsal,C=BE"})
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // what is in it is public
+		return nil, fmt.Errorf("make the directory of the partner: %w", err)
+	}
+	a := &authority{dir: dir, root: root, ca: ca, signed: map[string][]byte{}, say: say}
+	return a, a.publish(intermediateFile, ca.PEM())
+}
+
+// publish writes a file whole: whoever waits for it never reads half of it.
+func (a *authority) publish(name string, data []byte) error {
+	path := filepath.Join(a.dir, name)
+	err := os.WriteFile(path+".part", data, 0o644) //nolint:gosec // certificates are public
+	if err == nil {
+		err = os.Rename(path+".part", path)
+	}
+	if err != nil {
+		return fmt.Errorf("publish %q: %w", name, err)
+	}
+	return nil
+}
+
+// run signs what lies in the directory and what is put there until ctx is done.
+func (a *authority) run(ctx context.Context) {
+	look := time.NewTicker(200 * time.Millisecond)
+	defer look.Stop()
+	for {
+		a.look()
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+	}
+}
+
+// look signs every request that is new or changed. One that cannot be signed is
+// told of once.
+func (a *authority) look() {
+	requests, _ := filepath.Glob(filepath.Join(globEscape(a.dir), "*"+requestSuffix)) // the pattern is well-formed
+	for _, path := range requests {
+		data, err := readBounded(path)
+		if err != nil || bytes.Equal(data, a.signed[path]) {
+			continue
+		}
+		a.signed[path] = data
+		name := filepath.Base(path)
+		if err := a.sign(name, data); err != nil {
+			a.say("%q is not signed: %v", name, err)
+		}
+	}
+}
+
+func globEscape(dir string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
+}
+
+func readBounded(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxRequest {
+		return nil, errors.New("not a request")
+	}
+	return os.ReadFile(path)
+}
+
+// sign issues what the request in data asks for: Subject and names as they are,
+// for 90 days, for both ends of a connection.
+func (a *authority) sign(name string, data []byte) error {
+	block, _ := pem.Decode(data)
+	if block == nil || block.Type != "CERTIFICATE REQUEST" {
+		return errors.New("it is no PEM certificate request; put here what \"sidegate csr\" writes")
+	}
+	request, err := x509.ParseCertificateRequest(block.Bytes)
+	if err != nil {
+		return fmt.Errorf("parse the request: %w", err)
+	}
+	if err := request.CheckSignature(); err != nil {
+		return fmt.Errorf("the request is not signed by its own key: %w", err)
+	}
+	cert, err := a.ca.Issue(minica.Options{
+		RawSubject: request.RawSubject, DNS: request.DNSNames, URIs: request.URIs, Emails: request.EmailAddresses, IPs: request.IPAddresses,
+		NotAfter: time.Now().AddDate(0, 0, 90), Key: publicOnly{request.PublicKey},
+	})
+	if err != nil {
+		return err
+	}
+	to := strings.TrimSuffix(name, requestSuffix) + ".crt"
+	if to == intermediateFile {
+		return errors.New("the name is that of the authority's own certificate; choose another")
+	}
+	if err := a.publish(to, cert.PEM()); err != nil {
+		return err
+	}
+	a.say("%q is signed: see %q, and %q that goes with it", name, to, intermediateFile)
+	return nil
+}
