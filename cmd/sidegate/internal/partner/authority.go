@@ -42,7 +42,7 @@ func newAuthority(dir string, say func(string, ...any)) (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // what is in it is public
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make the directory of the partner: %w", err)
 	}
 	a := &authority{dir: dir, root: root, ca: ca, signed: map[string][]byte{}, say: say}
@@ -52,7 +52,7 @@ func newAuthority(dir string, say func(string, ...any)) (*authority, error) {
 // publish writes a file whole: whoever waits for it never reads half of it.
 func (a *authority) publish(name string, data []byte) error {
 	path := filepath.Join(a.dir, name)
-	err := os.WriteFile(path+".part", data, 0o644) //nolint:gosec // certificates are public
+	err := os.WriteFile(path+".part", data, 0o644)
 	if err == nil {
 		err = os.Rename(path+".part", path)
 	}

@@ -52,7 +52,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	server := (&api{authority: a, hooks: newWebhooks(a, caller.TLS()), log: lines.say}).server(service.TLS())
-	server.ErrorLog = log.New(lines, "", 0)
+	server.ErrorLog = log.New(lines, "", 0) //nolint:forbidigo // net/http takes no other, and it ends in lines
 	lines.introduce(o.Dir, ln.Addr().String())
 	return serve(ctx, server, ln, a)
 }
