@@ -66,6 +66,7 @@ func commands() []command {
 		{"run", "serve: mutual TLS in, the application behind", runHelp, run},
 		{"drain", "announce the end of a running sidegate, so that clients leave it in time", drainHelp, drain},
 		{"demo", "see it work in one process, on throw-away certificates", demoHelp, demo},
+		{"csr", "make a private key and the request for a certificate of it", csrHelp, makeRequest},
 		{"subject", "print the Subject of certificates, ready to paste into a rule", subjectHelp, printSubjects},
 		{"version", "print the version of Sidegate and of Go", versionHelp, printVersion},
 	}

@@ -22,6 +22,17 @@ func NewAttribute(typ, value string) (Attribute, error) {
 	return Attribute{Type: typ, Value: value}.check()
 }
 
+// LongName returns the type of a as standards write it in full, such as
+// "commonName" (RFC 4519 §2, X.520), and the dotted OID of a type that has no
+// such name here. It is what a person reads; [Name.String] has the short one.
+func (a Attribute) LongName() string {
+	t, fault := typeNamed(a.Type)
+	if fault != nil || t.long == "" {
+		return a.Type
+	}
+	return t.long
+}
+
 // check returns a in canonical spelling.
 func (a Attribute) check() (Attribute, error) {
 	t, fault := typeNamed(a.Type)

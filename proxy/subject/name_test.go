@@ -65,6 +65,24 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
+func TestLongNames(t *testing.T) {
+	for typ, want := range map[string]string{
+		"CN": "commonName", "UID": "userId", "DC": "domainComponent", "serialNumber": "serialNumber",
+		"2.5.4.4": "surname", "jurisdictionC": "jurisdictionCountryName", "1.2.3.4": "1.2.3.4",
+	} {
+		a, err := subject.NewAttribute(typ, "x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := a.LongName(); got != want {
+			t.Errorf("%s is called %s, want %s", typ, got, want)
+		}
+	}
+	if got := (subject.Attribute{Type: "no type"}).LongName(); got != "no type" {
+		t.Errorf("what is no type is called %q", got)
+	}
+}
+
 func TestNewAttribute(t *testing.T) {
 	for _, test := range []struct{ typ, value, want string }{
 		{"o", "Acme, Inc.", "O"},
