@@ -18,6 +18,7 @@ import (
 // The files of the authority in its directory.
 const (
 	intermediateFile = "intermediate.crt"
+	rootFile         = "root.crt"
 	requestSuffix    = ".csr"
 	maxRequest       = 64 << 10
 )
@@ -26,13 +27,12 @@ const (
 // does: by an intermediate, and without asking who it is, which a public CA does.
 type authority struct {
 	dir    string
-	root   *minica.CA
 	ca     *minica.CA
 	signed map[string][]byte // requests by file, as they were when they were looked at
 	say    func(format string, a ...any)
 }
 
-// newAuthority founds an authority and publishes its intermediate in dir.
+// newAuthority founds an authority and publishes its certificates in dir.
 func newAuthority(dir string, say func(string, ...any)) (*authority, error) {
 	root, err := minica.New(minica.Options{Subject: "CN=Rehearsal Root,O=Rehearsal,C=BE"})
 	if err != nil {
@@ -45,8 +45,8 @@ func newAuthority(dir string, say func(string, ...any)) (*authority, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make the directory of the partner: %w", err)
 	}
-	a := &authority{dir: dir, root: root, ca: ca, signed: map[string][]byte{}, say: say}
-	return a, a.publish(intermediateFile, ca.PEM())
+	a := &authority{dir: dir, ca: ca, signed: map[string][]byte{}, say: say}
+	return a, errors.Join(a.publish(rootFile, root.PEM()), a.publish(intermediateFile, ca.PEM()))
 }
 
 // publish writes a file whole: whoever waits for it never reads half of it.
@@ -130,8 +130,8 @@ func (a *authority) sign(name string, data []byte) error {
 		return err
 	}
 	to := strings.TrimSuffix(name, requestSuffix) + ".crt"
-	if to == intermediateFile {
-		return errors.New("the name is that of the authority's own certificate; choose another")
+	if to == intermediateFile || to == rootFile {
+		return errors.New("the name is that of a certificate of the authority; choose another")
 	}
 	if err := a.publish(to, cert.PEM()); err != nil {
 		return err

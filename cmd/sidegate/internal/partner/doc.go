@@ -2,7 +2,7 @@
 // otherwise have to wait days for, the certificate authority and the partner's
 // test environment, on this machine and with throw-away keys.
 //
-//	DIR/server.csr ──► authority.go ──► DIR/server.crt, DIR/intermediate.crt
+//	DIR/server.csr ──► authority.go ──► DIR/server.crt, DIR/intermediate.crt, DIR/root.crt
 //	                   signs what lies in DIR
 //
 //	a call with the  ──► api.go ──► who called, as the partner saw it

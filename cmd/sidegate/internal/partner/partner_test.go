@@ -71,7 +71,7 @@ func TestAuthoritySignsOnlyRequestsAndSaysWhyNot(t *testing.T) {
 	world.put(t, "junk.csr", []byte("junk"))
 	world.says(t, `"junk.csr" is not signed: it is no PEM certificate request`)
 	world.put(t, "intermediate.csr", request(t, newKey(t), "CN=evil"))
-	world.says(t, `"intermediate.csr" is not signed: the name is that of the authority's own certificate`)
+	world.says(t, `"intermediate.csr" is not signed: the name is that of a certificate of the authority`)
 	broken, _ := pem.Decode(request(t, newKey(t), "CN=web"))
 	broken.Bytes[len(broken.Bytes)-1] ^= 1
 	world.put(t, "broken.csr", pem.EncodeToMemory(broken))
