@@ -1,6 +1,7 @@
 // Package proxy is the gate: the path a request takes from a partner's TLS
-// connection to the application on loopback. A security reviewer reads this
-// package from top to bottom in the order the bytes travel.
+// connection to the application on loopback, and the way from the application out
+// to a partner. A security reviewer reads this package from top to bottom in the
+// order the bytes travel.
 //
 //	accept.go     a connection: limits, PROXY protocol, TLS handshake
 //	   │          verified in tls.Config.VerifyConnection by the Bundle in use;
@@ -39,6 +40,36 @@
 // depends on: the certs.Bundle and the Settings. [Ingress.Configure] and
 // [Ingress.SetBundle] build a new one and swap one pointer; connections notice
 // at their next request. No request waits for such a change.
+//
+// # The way out
+//
+// An [Egress] is the other half: plain requests of the application become requests
+// to a partner over mutual TLS. It is one path, of net/http throughout.
+//
+//	egress_app.go       a connection of the application: HTTP/1.1 behind http1.Guard,
+//	   │                or HTTP/2 with prior knowledge; the drain at the end
+//	egress_forward.go   is it well-formed, no forward proxying, a path that is
+//	   │                allowed? Host is the partner's; all else stays as it is
+//	   ▼
+//	egress_generation.go  one http.Transport, and its connections, a generation
+//	   │
+//	egress_tls.go       our certificate is presented whenever one is asked for; the
+//	   │                server is verified by CA, name, Subject and key, here alone
+//	   ▼
+//	egress_response.go  the answer streams back
+//	egress_fault.go     or why there is none: a word and a sentence
+//	egress_record.go    one log line, one counter
+//
+// A request belongs to one generation from its beginning to its end. When Bundle or
+// settings change, or a certificate expires that a connection was made with, a new
+// generation begins without connections, and those of the old one are closed: at
+// once if idle, else with the last request on them. WebSockets and long streams go
+// on until they end. A request is sent once; only what http.Transport does on a
+// pooled connection that the server has closed meanwhile is done again, and never
+// with a request that may change something and was written in part.
+//
+// What the application sends is bounded in its head only: the time that it takes
+// for a body is not, nor the size.
 //
 // It fails closed: without a Bundle no handshake succeeds, without a rule no
 // request passes, and identity headers are removed from every request whether
