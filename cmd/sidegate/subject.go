@@ -20,11 +20,14 @@ const subjectHelp = `sidegate subject - print the Subject of certificates, ready
 Usage:
     sidegate subject [-o text|yaml|json] [--all] FILE|DIR|HOST:PORT|-...
 
-FILE is PEM or DER, DIR a mounted TLS Secret, - is PEM or DER on stdin, and
-HOST:PORT is a TLS server, whose certificate is read and not verified. A file
-that exists wins over a HOST:PORT of the same name.
+FILE is PEM, DER, or a Kubernetes manifest (YAML or JSON) with Secrets and
+ConfigMaps, DIR a mounted TLS Secret, - is any such file on stdin, and HOST:PORT
+is a TLS server, whose certificate is read and not verified. A file that exists
+wins over a HOST:PORT of the same name.
 
-    --all        every certificate, not only the first of each argument
+    --all        every certificate, not only the first of each file; of a Secret
+                 or ConfigMap every key that ends in .crt, .pem or .cer, and not
+                 only tls.crt where there is one
     -o text      one Subject a line, in canonical form (the default)
     -o yaml      rules for "allow:" of the configuration
     -o json      an array of objects with source, subject, issuer, serial (hex),
@@ -64,23 +67,22 @@ func printSubjects(ctx context.Context, args []string, std streams) error {
 // identitiesIn returns who the certificates of source are: of the first, or of
 // all. The error says what could not be read or told.
 func identitiesIn(ctx context.Context, source string, stdin io.Reader, all bool) ([]identity, error) {
-	certs, err := certificatesIn(ctx, source, stdin)
-	if err != nil {
-		return nil, err
-	}
-	if !all {
-		certs = certs[:1]
-	}
+	bundles, err := bundlesIn(ctx, source, stdin, all)
+	errs := []error{err}
 	var ids []identity
-	var errs []error
-	for i, c := range certs {
-		id, err := identify(c)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%q: certificate %d: %w", source, i+1, err))
-			continue
+	for _, b := range bundles {
+		if !all {
+			b.certs = b.certs[:1]
 		}
-		id.Source = source
-		ids = append(ids, id)
+		for i, c := range b.certs {
+			id, err := identify(c)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%q: certificate %d: %w", b.source, i+1, err))
+				continue
+			}
+			id.Source, id.server = b.source, b.server
+			ids = append(ids, id)
+		}
 	}
 	return ids, errors.Join(errs...)
 }
@@ -95,6 +97,7 @@ type identity struct {
 	Fingerprint string    `json:"fingerprint"`
 	NotAfter    time.Time `json:"notAfter"`
 	DNSNames    []string  `json:"dnsNames"`
+	server      bool      // a TLS server presented it, and nobody verified it
 }
 
 // identify reads a certificate. The error says why the Subject or the Issuer
@@ -142,7 +145,8 @@ func writeSubjects(w io.Writer, ids []identity) error {
 }
 
 // writeRules writes a list of rules. In single quotes YAML has no escapes but a
-// doubled quote, so the backslashes of a name stay as they are.
+// doubled quote, so the backslashes of a name stay as they are. The Subject of a
+// server that is called goes elsewhere, so that is said.
 func writeRules(w io.Writer, ids []identity) error {
 	if len(ids) == 0 {
 		return nil
@@ -151,6 +155,9 @@ func writeRules(w io.Writer, ids []identity) error {
 	b.WriteString("allow:\n")
 	for _, id := range ids {
 		fmt.Fprintf(&b, "  # %q, expires %s\n", id.Source, id.NotAfter.Format(time.DateOnly))
+		if id.server {
+			b.WriteString("  # presented by that server and not verified; to call it, put this under serverSubject\n")
+		}
 		fmt.Fprintf(&b, "  - subject: '%s'\n", strings.ReplaceAll(id.Subject, "'", "''"))
 	}
 	_, err := io.WriteString(w, b.String())

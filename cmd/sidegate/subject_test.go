@@ -15,7 +15,7 @@ import (
 func TestPrintedRulesCanBePasted(t *testing.T) {
 	for _, dn := range []string{partnerDN, "CN=it's", `CN=\# a: b`, `CN=\"quoted\",O=\<x\>`, `CN=\C3\A9,C=BE`, `CN={a}[b]&*!|%@`} {
 		var out bytes.Buffer
-		if err := writeRules(&out, []identity{{Source: "a\n- b", Subject: dn}}); err != nil {
+		if err := writeRules(&out, []identity{{Source: "a\n- b", Subject: dn, server: true}}); err != nil {
 			t.Fatal(err)
 		}
 		doc := "ingress:\n- upstream: http://127.0.0.1:1\n  certificate: tls\n  clientCA: ca\n  " + strings.ReplaceAll(out.String(), "\n", "\n  ") + "\n"
@@ -53,8 +53,8 @@ func TestTheCertificateOfAServerIsReadThoughItRefusesUs(t *testing.T) {
 			}
 			refused <- err
 		}()
-		found, err := certificatesIn(t.Context(), ln.Addr().String(), nil)
-		if err != nil || len(found) != 1 || !found[0].Equal(p.certs["tls"].Leaf) {
+		found, err := bundlesIn(t.Context(), ln.Addr().String(), nil, false)
+		if err != nil || len(found) != 1 || !found[0].server || !found[0].certs[0].Equal(p.certs["tls"].Leaf) {
 			t.Errorf("%s: %v", tls.VersionName(version), err)
 		}
 		if err := <-refused; err == nil {
@@ -77,7 +77,7 @@ func TestWhatPresentsNoCertificateIsNamed(t *testing.T) {
 	gone := must(net.Listen("tcp", "127.0.0.1:0"))
 	gone.Close()
 	for _, addr := range []string{plain.Addr().String(), gone.Addr().String()} {
-		if _, err := certificatesIn(t.Context(), addr, nil); err == nil || !strings.Contains(err.Error(), addr) {
+		if _, err := bundlesIn(t.Context(), addr, nil, false); err == nil || !strings.Contains(err.Error(), addr) {
 			t.Errorf("%s: %v", addr, err)
 		}
 	}

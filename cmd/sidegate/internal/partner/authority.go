@@ -34,11 +34,11 @@ type authority struct {
 
 // newAuthority founds an authority and publishes its certificates in dir.
 func newAuthority(dir string, say func(string, ...any)) (*authority, error) {
-	root, err := minica.New(minica.Options{Subject: "CN=Rehearsal Root,O=Rehearsal,C=BE"})
+	root, err := minica.New(minica.Options{Subject: "CN=Rehearsal Root,O=Rehearsal,C=BE", NotAfter: time.Now().AddDate(10, 0, 0)})
 	if err != nil {
 		return nil, err
 	}
-	ca, err := root.NewCA(minica.Options{Subject: "CN=Rehearsal OV CA,O=Rehearsal,C=BE"})
+	ca, err := root.NewCA(minica.Options{Subject: "CN=Rehearsal OV CA,O=Rehearsal,C=BE", NotAfter: time.Now().AddDate(5, 0, 0)})
 	if err != nil {
 		return nil, err
 	}
