@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -16,85 +14,53 @@ import (
 
 // A gate is one ingress with its listener and the certificates that it serves.
 type gate struct {
-	name    string          // in logs and metrics, for as long as it listens
+	*keeper
 	bound   *config.Ingress // as it was when the listener was bound
-	ln      net.Listener
 	ingress *proxy.Ingress
-	log     logr.Logger
 
 	// Replaced by a reload, under the mutex of the sidecar.
-	cfg       *config.Ingress
-	plan      plan
-	store     *certs.Store
-	withdrawn bool // the configuration has no ingress for it, and it lets nobody in
-
-	stop func() // ends what follow began and waits for it
+	cfg  *config.Ingress
+	plan plan
 }
 
 // newGate returns the gate of cfg, not listening yet. It waits for certificates
 // as long as wait says.
 func newGate(ctx context.Context, cfg *config.Ingress, p plan, wait time.Duration, m *proxy.Metrics, log logr.Logger) (*gate, error) {
-	g := &gate{name: cfg.Name, bound: cfg, log: log.WithValues("listener", cfg.Name), cfg: cfg, plan: p, stop: func() {}}
-	var err error
-	if g.store, err = certs.OpenWait(ctx, p.files, g.storeOptions(p), wait); err != nil {
-		return nil, certificateErrors(g.name, err)
+	k := &keeper{kind: "ingress", shut: "nobody is let in", name: cfg.Name, keys: ingressKeys, log: log.WithValues("listener", cfg.Name)}
+	if err := k.open(ctx, p.source, wait); err != nil {
+		return nil, err
 	}
-	if g.ingress, err = proxy.NewIngress(g.name, g.store.Current(), p.settings, m, log); err != nil {
+	ingress, err := proxy.NewIngress(k.name, k.store.Current(), p.settings, m, log)
+	if err != nil {
 		return nil, misuse(err)
 	}
-	m.Watch(g.name, g.store)
-	return g, nil
+	k.use = ingress.SetBundle
+	m.Watch(k.name, k.store)
+	return &gate{keeper: k, bound: cfg, ingress: ingress, cfg: cfg, plan: p}, nil
 }
 
-func (g *gate) storeOptions(p plan) certs.Options {
-	return certs.Options{Usage: p.usage, Changed: g.serveBundle, Log: g.log}
-}
-
-// serveBundle puts a new Bundle in use. A store never has one without a
-// certificate, so that the ingress has no reason to refuse it.
-func (g *gate) serveBundle(b *certs.Bundle) {
-	if err := g.ingress.SetBundle(b); err != nil {
-		g.log.Error(err, "new certificates cannot be served")
+// become prepares the gate to go on as in, or to let nobody in if that is nil.
+func (g *gate) become(in *config.Ingress, log config.Log) (change, error) {
+	withdrawn := in == nil
+	if withdrawn {
+		in = shut(g.cfg)
 	}
+	p := planOf(in, log)
+	c := change{
+		keeper: g.keeper, source: p.source, withdrawn: withdrawn,
+		settings:  func() error { return g.ingress.SetSettings(p.settings) },
+		configure: func(b *certs.Bundle) error { return g.ingress.Configure(b, p.settings) },
+		note:      func() { g.cfg, g.plan = in, p },
+	}
+	if err := p.settings.Check(); err != nil {
+		return c, fmt.Errorf("%s: %w", called(g.kind, in.Name), err)
+	}
+	return c, c.openStore(in.Name)
 }
 
-// follow lets the store notice changes until ctx is done or g.stop is called.
-func (g *gate) follow(ctx context.Context) {
-	ctx, cancel := context.WithCancel(ctx)
-	store, done := g.store, make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = store.Run(ctx) // always nil
-	}()
-	g.stop = func() {
-		cancel()
-		<-done
-	}
-}
-
-// certificateErrors returns every fault of err with the ingress that it
-// concerns and the way to mend it. Files that cannot be used are a
-// misconfiguration; an end of the wait for them by a signal is not.
-func certificateErrors(ingress string, err error) error {
-	faults := certs.Faults(err)
-	if len(faults) == 0 || errors.Is(err, context.Canceled) {
-		return fmt.Errorf("ingress %q: %w", ingress, err)
-	}
-	var all []error
-	for _, f := range faults {
-		where := fmt.Sprintf("ingress %q: ", ingress)
-		if key, ok := keyOf[f.Field]; ok {
-			where += key + ": "
-		}
-		all = append(all, fmt.Errorf("%s%w; %s", where, f, f.Fix))
-	}
-	return misuse(errors.Join(all...))
-}
-
-// keyOf maps the fields of [certs.Files] to the keys of the configuration that
-// set them.
-var keyOf = map[string]string{
-	certs.FieldCertificate: "certificate",
-	certs.FieldKey:         "key",
-	certs.FieldCA:          "clientCA",
+// shut returns in as an ingress that lets nobody in.
+func shut(in *config.Ingress) *config.Ingress {
+	closed := *in
+	closed.Allow, closed.Policy = nil, nil
+	return &closed
 }

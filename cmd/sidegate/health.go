@@ -42,7 +42,8 @@ func serveHTTP(ctx context.Context, what string, ln net.Listener, h http.Handler
 
 // ready reports why no new connections should be sent here, or nil. A broken
 // Secret or configuration alone is no reason: the last good one serves. Nor is
-// a gate that lets nobody in, because it is to go.
+// a gate that lets nobody in, because it is to go. Calls that cannot be made are
+// none either: requests must go on coming in.
 func (s *sidecar) ready() error {
 	switch {
 	case !s.serving.Load():
@@ -79,6 +80,9 @@ func (s *sidecar) snapshot() admin.Snapshot {
 	}
 	for _, g := range s.gates {
 		shot.Ingress = append(shot.Ingress, g.status())
+	}
+	for _, o := range s.outlets {
+		shot.Egress = append(shot.Egress, o.status())
 	}
 	return shot
 }

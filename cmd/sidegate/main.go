@@ -17,8 +17,9 @@
 //
 //	run.go       arguments → config.Config; signals
 //	settings.go  config.Ingress → what packages certs and proxy want to know
-//	gate.go      one ingress with its certificates and its listener
-//	sidecar.go   all gates, opened before any is served; drained at the end
+//	keeper.go    a listener and its certificates, kept fresh: the half that is common to
+//	             gate.go, one ingress, and outlet.go, one egress
+//	sidecar.go   all of them, opened before any is served; drained at the end
 //	reload.go    the configuration file changed: everything of it, or nothing
 //	memory.go    what a burst needed is given back when it is over
 //	health.go    what probes and Prometheus are told; status.go, what people are

@@ -26,11 +26,13 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"sidegate": main})
 }
 
-// Every script finds the files of a world in its directory and the address of
-// an application in $APP. Beside the usual commands there are:
+// Every script finds the files of a world in its directory, the address of an
+// application in $APP and that of a partner in $PARTNER. Beside the usual commands
+// there are:
 //
 //	await FILE REGEXP               wait until FILE has a line that matches
 //	call LOG CERT PATH STATUS TEXT  call the gate that writes LOG, as the holder of CERT
+//	callout LOG PATH STATUS TEXT    call the first egress of the sidecar that writes LOG
 //	exitcode CODE COMMAND ARG...    run the command, which has to end with CODE
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -44,12 +46,16 @@ func TestScripts(t *testing.T) {
 			e.Setenv("GORACE", os.Getenv("GORACE"))
 			e.Setenv("BAD", "bad\ncommand")
 			p := newPKI()
+			partner := newPartner(p, p.issue("api", apiOptions()), whoCalls)
+			e.Defer(partner.Close)
+			e.Setenv("PARTNER", partner.URL)
 			e.Values["pki"] = p
 			return writeScriptFiles(e.WorkDir, p, app.URL)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"await":    scriptAwait,
 			"call":     scriptCall,
+			"callout":  scriptCallOut,
 			"exitcode": scriptExitCode,
 		},
 	})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"reflect"
 	"strings"
 	"time"
@@ -57,14 +56,17 @@ func (s *sidecar) look(ctx context.Context) {
 	s.use(sum, next)
 }
 
-// A change is what a new configuration makes of one gate: prepared, and not yet
-// in use.
+// A change is what a new configuration makes of one gate or outlet: prepared, and
+// not yet in use.
 type change struct {
-	gate      *gate
-	cfg       *config.Ingress
-	plan      plan
-	store     *certs.Store // nil: the gate keeps the one it has
+	keeper    *keeper
+	source    source
+	store     *certs.Store // nil: the keeper keeps the one it has
 	withdrawn bool
+
+	settings  func() error              // puts the settings in use, with the Bundle there is
+	configure func(*certs.Bundle) error // puts both in use
+	note      func()                    // notes what is in use; the mutex of the sidecar is held
 }
 
 // apply takes over everything of next that needs no restart, or, if any of it
@@ -82,83 +84,77 @@ func (s *sidecar) apply(ctx context.Context, next *config.Config) error {
 	return nil
 }
 
-// prepare builds and checks what next makes of every gate. An ingress that is
-// new waits for the restart; a gate whose ingress is not there any more does
-// not, for what nobody asks for must not be let in.
+// prepare builds and checks what next makes of every gate and outlet. A listener
+// that is new waits for the restart; one that is not there any more does not, for
+// what nobody asks for must not be let through.
 func (s *sidecar) prepare(next *config.Config) ([]change, error) {
-	changes, errs := make([]change, len(s.gates)), make([]error, len(s.gates))
-	for i, in := range config.Successors(s.initial, next) {
-		g, withdrawn := s.gates[i], in == nil
-		if withdrawn {
-			in = shut(g.cfg)
-		}
-		changes[i], errs[i] = changeOf(g, in, planOf(in, next.Log))
-		changes[i].withdrawn = withdrawn
+	var changes []change
+	var errs []error
+	add := func(c change, err error) {
+		changes, errs = append(changes, c), append(errs, err)
+	}
+	ins, outs := config.Successors(s.initial, next)
+	for i, g := range s.gates {
+		add(g.become(ins[i], next.Log))
+	}
+	for i, o := range s.outlets {
+		add(o.become(outs[i], next.Log))
 	}
 	return changes, errors.Join(errs...)
 }
 
-// shut returns in as an ingress that lets nobody in.
-func shut(in *config.Ingress) *config.Ingress {
-	closed := *in
-	closed.Allow, closed.Policy = nil, nil
-	return &closed
-}
-
-// changeOf prepares to make in of the gate. What is wrong is told under the name
-// that in has in the document, which may not be that of the gate.
-func changeOf(g *gate, in *config.Ingress, p plan) (change, error) {
-	c := change{gate: g, cfg: in, plan: p}
-	if err := p.settings.Check(); err != nil {
-		return c, fmt.Errorf("ingress %q: %w", in.Name, err)
+// openStore opens a store for the change if it is about other certificates than
+// those in use. What is wrong is told under the name that the listener has in the
+// document.
+func (c *change) openStore(name string) (err error) {
+	k := c.keeper
+	if c.source.same(k.source) {
+		return nil
 	}
-	if p.sameCertificates(g.plan) {
-		return c, nil
+	if c.store, err = certs.Open(c.source.files, k.options(c.source)); err != nil {
+		return certificateErrors(called(k.kind, name), k.keys, err)
 	}
-	var err error
-	if c.store, err = certs.Open(p.files, g.storeOptions(p)); err != nil {
-		return c, certificateErrors(in.Name, err)
-	}
-	return c, nil
-}
-
-// commit puts a change in use. It was checked, so there is nothing left that
-// its ingress could refuse.
-func (s *sidecar) commit(ctx context.Context, c change) error {
-	g := c.gate
-	if c.store == nil {
-		if err := g.ingress.SetSettings(c.plan.settings); err != nil {
-			return err
-		}
-	} else {
-		g.stop() // first, or a last swap of the old store could undo this one
-		if err := g.ingress.Configure(c.store.Current(), c.plan.settings); err != nil {
-			return err
-		}
-		s.metrics.Watch(g.name, c.store)
-	}
-	s.mu.Lock()
-	before := g.withdrawn
-	g.cfg, g.plan, g.withdrawn = c.cfg, c.plan, c.withdrawn
-	if c.store != nil {
-		g.store = c.store
-	}
-	s.mu.Unlock()
-	if c.store != nil {
-		g.follow(ctx)
-	}
-	g.tellWithdrawn(before)
 	return nil
 }
 
-// tellWithdrawn logs that the gate is withdrawn, or not any more, if that is new.
-func (g *gate) tellWithdrawn(before bool) {
+// commit puts a change in use. It was checked, so there is nothing left that
+// could be refused.
+func (s *sidecar) commit(ctx context.Context, c change) error {
+	k := c.keeper
+	if c.store == nil {
+		if err := c.settings(); err != nil {
+			return err
+		}
+	} else {
+		k.stop() // first, or a last swap of the old store could undo this one
+		if err := c.configure(c.store.Current()); err != nil {
+			return err
+		}
+		s.metrics.Watch(k.name, c.store)
+	}
+	s.mu.Lock()
+	before := k.withdrawn
+	k.source, k.withdrawn = c.source, c.withdrawn
+	if c.store != nil {
+		k.store = c.store
+	}
+	c.note()
+	s.mu.Unlock()
+	if c.store != nil {
+		k.follow(ctx)
+	}
+	k.tellWithdrawn(before)
+	return nil
+}
+
+// tellWithdrawn logs that nothing is let through, or something again, if that is new.
+func (k *keeper) tellWithdrawn(before bool) {
 	switch {
-	case g.withdrawn && !before:
-		g.log.Error(nil, "ingress is not in the configuration any more: nobody is let in until it is back, or a restart closes its address",
-			"address", addrOf(g.ln))
-	case before && !g.withdrawn:
-		g.log.Info("ingress is back in the configuration", "address", addrOf(g.ln))
+	case k.withdrawn && !before:
+		k.log.Error(nil, k.kind+" is not in the configuration any more: "+k.shut+" until it is back, or a restart closes its address",
+			"address", addrOf(k.ln))
+	case before && !k.withdrawn:
+		k.log.Info(k.kind+" is back in the configuration", "address", addrOf(k.ln))
 	}
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"net/url"
-	"reflect"
 
 	"github.com/sidegate/sidegate/proxy"
 	"github.com/sidegate/sidegate/proxy/certs"
@@ -12,8 +11,7 @@ import (
 // A plan is one ingress of the configuration in the terms of the packages that
 // carry it out: which files prove who is who, and what to do with requests.
 type plan struct {
-	files    certs.Files
-	usage    certs.Usage
+	source
 	settings *proxy.Settings
 }
 
@@ -21,8 +19,7 @@ type plan struct {
 // arrive in the plan; a test walks through all fields to see that it does.
 func planOf(in *config.Ingress, log config.Log) plan {
 	return plan{
-		files: certs.Files{Certificate: in.Certificate, Key: in.Key, CA: in.ClientCA},
-		usage: usageOf(in.ClientCertificateUsage),
+		source: source{certs.Files{Certificate: in.Certificate, Key: in.Key, CA: in.ClientCA}, usageOf(in.ClientCertificateUsage)},
 		settings: &proxy.Settings{
 			Upstream:               urlOf(in.Upstream),
 			UpstreamTimeout:        in.UpstreamTimeout,
@@ -38,12 +35,6 @@ func planOf(in *config.Ingress, log config.Log) plan {
 			LogRequests:            log.Requests,
 		},
 	}
-}
-
-// sameCertificates reports whether p and q read the same files for the same
-// purpose, so that one store can serve both.
-func (p plan) sameCertificates(q plan) bool {
-	return p.usage == q.usage && reflect.DeepEqual(p.files, q.files)
 }
 
 // usageOf is strict for whatever it does not know.

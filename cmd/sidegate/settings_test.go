@@ -15,6 +15,7 @@ import (
 	"github.com/sidegate/sidegate/proxy"
 	"github.com/sidegate/sidegate/proxy/config"
 	"github.com/sidegate/sidegate/proxy/policy"
+	"github.com/sidegate/sidegate/proxy/subject"
 )
 
 // notInPlan are the fields of an ingress that are not for the proxy, each for
@@ -59,6 +60,43 @@ func TestEveryFieldOfTheSettingsIsSet(t *testing.T) {
 	})
 }
 
+// egressNotInPlan are the fields of an egress that are not for the proxy, likewise.
+var egressNotInPlan = map[string]string{
+	"Name":            "is given to the Egress beside its settings",
+	"Listen":          "is the sidecar's",
+	"IKnowThisIsOpen": "is what validation asks for",
+}
+
+func TestEveryFieldOfAnEgressArrivesInItsPlan(t *testing.T) {
+	base := config.DefaultEgress()
+	before := egressPlanOf(&base, config.Log{})
+	eachField(reflect.TypeFor[config.Egress](), nil, func(name string, index []int) {
+		out := config.DefaultEgress()
+		if egressNotInPlan[name] != "" {
+			return
+		}
+		other(t, name, reflect.ValueOf(&out).Elem().FieldByIndex(index))
+		if reflect.DeepEqual(egressPlanOf(&out, config.Log{}), before) {
+			t.Errorf("egress.%s does not arrive in the plan; map it in outlet.go, or say in this test why not", name)
+		}
+	})
+}
+
+func TestEveryFieldOfTheEgressSettingsIsSet(t *testing.T) {
+	out := config.DefaultEgress()
+	eachField(reflect.TypeFor[config.Egress](), nil, func(name string, index []int) {
+		if field := reflect.ValueOf(&out).Elem().FieldByIndex(index); field.IsZero() {
+			other(t, name, field)
+		}
+	})
+	s := *egressPlanOf(&out, config.Log{Requests: true}).settings
+	eachField(reflect.TypeFor[proxy.EgressSettings](), nil, func(name string, index []int) {
+		if reflect.ValueOf(s).FieldByIndex(index).IsZero() && name != "Withdrawn" { // a reload sets that
+			t.Errorf("no configuration sets proxy.EgressSettings.%s", name)
+		}
+	})
+}
+
 // eachField calls visit for every field of t, and for those of the structs in it
 // that are groups of settings.
 func eachField(t reflect.Type, above []int, visit func(name string, index []int)) {
@@ -80,6 +118,10 @@ func other(t *testing.T, name string, v reflect.Value) {
 	special := map[reflect.Type]any{
 		reflect.TypeFor[config.Upstream]():   config.Upstream{Scheme: config.H2C, Address: "127.0.0.1:1"},
 		reflect.TypeFor[config.Usage]():      config.ClientOrServer,
+		reflect.TypeFor[config.Origin]():     config.Origin{Host: "other.example", Port: 8443},
+		reflect.TypeFor[[]subject.Name]():    []subject.Name{must(subject.Parse("CN=other"))},
+		reflect.TypeFor[config.Parts]():      config.Parts{Name: must(subject.Parse("CN=other"))},
+		reflect.TypeFor[[]config.SHA256]():   []config.SHA256{{1}},
 		reflect.TypeFor[config.TLSVersion](): config.TLSVersion(tls.VersionTLS13),
 		reflect.TypeFor[[]config.Header]():   []config.Header{{Dialect: config.XFCC}},
 		reflect.TypeFor[[]string]():          []string{"/other"},
@@ -99,7 +141,7 @@ func other(t *testing.T, name string, v reflect.Value) {
 	case reflect.Int, reflect.Int64:
 		v.SetInt(int64(77 * time.Second))
 	default:
-		t.Fatalf("this test has no value for ingress.%s of type %s; add one", name, v.Type())
+		t.Fatalf("this test has no value for %s of type %s; add one", name, v.Type())
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"runtime"
 	"sync"
@@ -36,9 +37,9 @@ type sidecarOptions struct {
 	LogChanged func(config.Log)
 }
 
-// A sidecar is everything that serves in one process: a gate for each ingress,
-// the endpoints for machines and for people, and the loops that keep
-// certificates and configuration fresh. Make one with [newSidecar], then let it
+// A sidecar is everything that serves in one process: a gate for each ingress, an
+// outlet for each egress, the endpoints for machines and for people, and the loops
+// that keep certificates and configuration fresh. Make one with [newSidecar], then let it
 // [sidecar.Run].
 type sidecar struct {
 	options sidecarOptions
@@ -51,6 +52,7 @@ type sidecar struct {
 
 	initial       *config.Config // whose addresses are the ones listened on
 	gates         []*gate        // in the order of initial
+	outlets       []*outlet      // likewise
 	health, admin net.Listener   // nil where off
 
 	serving  atomic.Bool
@@ -58,7 +60,7 @@ type sidecar struct {
 	left     time.Time // of the one goroutine that leaves and drains
 	reload   reload    // of the one goroutine that follows the configuration
 
-	mu     sync.Mutex     // guards what follows, and what a gate has a reload replace
+	mu     sync.Mutex     // guards what follows, and what a reload replaces of gates and outlets
 	cfg    *config.Config // in use
 	loaded time.Time
 	fault  error // why the file's content is not in use; nil when it is
@@ -77,7 +79,7 @@ func newSidecar(ctx context.Context, cfg *config.Config, o sidecarOptions) (*sid
 	s.probe = admin.Probe{Started: s.serving.Load, Ready: s.ready, Metrics: registry}
 	s.metrics = proxy.NewMetrics(registry)
 	s.configMetrics = proxy.NewConfigMetrics(registry)
-	if err := s.openGates(ctx); err != nil {
+	if err := s.openAll(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.bind(ctx); err != nil {
@@ -87,19 +89,37 @@ func newSidecar(ctx context.Context, cfg *config.Config, o sidecarOptions) (*sid
 	return s, nil
 }
 
-// openGates opens them all at once: with a StartupWait each of them may wait.
-func (s *sidecar) openGates(ctx context.Context) error {
-	ins := s.cfg.Ingress
-	s.gates = make([]*gate, len(ins))
-	errs := make([]error, len(ins))
+// openAll opens gates and outlets all at once: with a StartupWait each of them may
+// wait.
+func (s *sidecar) openAll(ctx context.Context) error {
+	ins, outs := s.cfg.Ingress, s.cfg.Egress
+	s.gates, s.outlets = make([]*gate, len(ins)), make([]*outlet, len(outs))
+	errs := make([]error, len(ins)+len(outs))
 	var all sync.WaitGroup
 	for i := range ins {
 		all.Go(func() {
 			s.gates[i], errs[i] = newGate(ctx, &ins[i], planOf(&ins[i], s.cfg.Log), s.cfg.StartupWait, s.metrics, s.log)
 		})
 	}
+	for i := range outs {
+		all.Go(func() {
+			s.outlets[i], errs[len(ins)+i] = newOutlet(ctx, &outs[i], egressPlanOf(&outs[i], s.cfg.Log), s.cfg.StartupWait, s.metrics, s.log)
+		})
+	}
 	all.Wait()
 	return errors.Join(errs...)
+}
+
+// keepers returns what gates and outlets have in common, in this order.
+func (s *sidecar) keepers() []*keeper {
+	var all []*keeper
+	for _, g := range s.gates {
+		all = append(all, g.keeper)
+	}
+	for _, o := range s.outlets {
+		all = append(all, o.keeper)
+	}
+	return all
 }
 
 // bind binds every listener. What it has bound when another fails is left for
@@ -118,7 +138,10 @@ func (s *sidecar) bind(ctx context.Context) error {
 		return ln
 	}
 	for _, g := range s.gates {
-		g.ln = listen(fmt.Sprintf("ingress %q", g.name), g.bound.Listen)
+		g.ln = listen(called(g.kind, g.name), g.bound.Listen)
+	}
+	for _, o := range s.outlets {
+		o.ln = listen(called(o.kind, o.name), o.bound.Listen)
 	}
 	s.health = listen("health", s.cfg.Health.Listen)
 	s.admin = listen("the status page", s.cfg.Admin.Listen)
@@ -135,8 +158,8 @@ func mendListen(err error) string {
 
 func (s *sidecar) closeListeners() {
 	lns := []net.Listener{s.health, s.admin}
-	for _, g := range s.gates {
-		lns = append(lns, g.ln)
+	for _, k := range s.keepers() {
+		lns = append(lns, k.ln)
 	}
 	for _, ln := range lns {
 		if ln != nil {
@@ -147,10 +170,15 @@ func (s *sidecar) closeListeners() {
 
 // IngressAddr returns the address that the ingress called name listens on, with
 // its real port where the configuration has port 0; "" if there is none.
-func (s *sidecar) IngressAddr(name string) string {
-	for _, g := range s.gates {
-		if g.name == name {
-			return addrOf(g.ln)
+func (s *sidecar) IngressAddr(name string) string { return s.listenerAddr("ingress", name) }
+
+// EgressAddr returns the address of the egress called name, like IngressAddr.
+func (s *sidecar) EgressAddr(name string) string { return s.listenerAddr("egress", name) }
+
+func (s *sidecar) listenerAddr(kind, name string) string {
+	for _, k := range s.keepers() {
+		if k.kind == kind && k.name == name {
+			return addrOf(k.ln)
 		}
 	}
 	return ""
@@ -177,8 +205,13 @@ func (s *sidecar) Run(ctx context.Context) error {
 	group, alive := errgroup.WithContext(context.WithoutCancel(ctx))
 	alive, end := context.WithCancel(alive)
 	defer end()
+	for _, o := range s.outlets { // before the gates, whose first request may need them
+		s.logListening(o.keeper, o.plan.settings.Upstream)
+		o.follow(alive)
+		group.Go(func() error { return o.egress.Serve(o.ln) })
+	}
 	for _, g := range s.gates {
-		s.log.Info("listening", "what", "ingress", "listener", g.name, "address", addrOf(g.ln), "upstream", g.plan.settings.Upstream.String())
+		s.logListening(g.keeper, g.plan.settings.Upstream)
 		g.follow(alive)
 		group.Go(func() error { return g.ingress.Serve(g.ln) })
 	}
@@ -203,16 +236,20 @@ func (s *sidecar) Run(ctx context.Context) error {
 		return s.drain()
 	})
 	err := group.Wait()
-	for _, g := range s.gates {
-		g.stop()
+	for _, k := range s.keepers() {
+		k.stop()
 	}
 	return err
+}
+
+func (s *sidecar) logListening(k *keeper, upstream *url.URL) {
+	s.log.Info("listening", "what", k.kind, "listener", k.name, "address", addrOf(k.ln), "upstream", upstream.String())
 }
 
 // leave tells clients and Kubernetes that the pod is going, and serves on. A
 // sidecar gets SIGTERM only when the application has ended: too late to send
 // anybody elsewhere. What is idle is closed a little before drainDelay is over,
-// when an application that waits for as long has not ended yet.
+// when an application that waits for as long has not ended yet. Its own calls go on.
 func (s *sidecar) leave() {
 	delay := s.config().DrainDelay
 	s.left = time.Now()
@@ -223,8 +260,9 @@ func (s *sidecar) leave() {
 	}
 }
 
-// drain ends every gate without losing a request, as far as drainTimeout allows.
-// Time in which clients could leave already does not have to pass again.
+// drain ends every gate and then every outlet without losing a request, as far as
+// drainTimeout allows. Time in which clients could leave already does not have to
+// pass again.
 func (s *sidecar) drain() error {
 	cfg, start := s.config(), time.Now()
 	delay := cfg.DrainDelay
@@ -237,18 +275,44 @@ func (s *sidecar) drain() error {
 	// Whatever ended the serving must not end the drain as well.
 	ctx, cancel := context.WithTimeout(context.Background(), cfg.DrainTimeout)
 	defer cancel()
+	err := s.drainGates(ctx, delay)
+	err = errors.Join(err, s.drainOutlets(ctx)) // for what came in, calls may have to go out
+	s.log.Info("drained", "seconds", time.Since(start).Seconds())
+	if err != nil {
+		return fmt.Errorf("requests were cut off after drainTimeout (%v): %w", cfg.DrainTimeout, err)
+	}
+	return nil
+}
+
+// drainGates drains every gate. Where there is none to tell when the application
+// has done its work, it lets delay pass.
+func (s *sidecar) drainGates(ctx context.Context, delay time.Duration) error {
+	if len(s.gates) == 0 {
+		wait, cancel := context.WithTimeout(ctx, delay)
+		defer cancel()
+		<-wait.Done()
+	}
 	var group errgroup.Group
 	for _, g := range s.gates {
-		group.Go(func() error {
-			if err := g.ingress.Drain(ctx, delay); err != nil {
-				return fmt.Errorf("ingress %q: requests were cut off after drainTimeout (%v): %w", g.name, cfg.DrainTimeout, err)
-			}
-			return nil
-		})
+		group.Go(func() error { return g.cutOff(g.ingress.Drain(ctx, delay)) })
 	}
-	err := group.Wait()
-	s.log.Info("drained", "seconds", time.Since(start).Seconds())
-	return err
+	return group.Wait()
+}
+
+func (s *sidecar) drainOutlets(ctx context.Context) error {
+	var group errgroup.Group
+	for _, o := range s.outlets {
+		group.Go(func() error { return o.cutOff(o.egress.Drain(ctx)) })
+	}
+	return group.Wait()
+}
+
+// cutOff says where a drain ended with err, if it is one.
+func (k *keeper) cutOff(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", called(k.kind, k.name), err)
 }
 
 // config returns the configuration in use.

@@ -31,6 +31,46 @@ func (g *gate) status() admin.Ingress {
 	return shown
 }
 
+// status returns what the status page shows of the outlet. The mutex of the
+// sidecar must be held.
+func (o *outlet) status() admin.Egress {
+	certificates := o.store.Status()
+	shown := admin.Egress{
+		Name:        o.name,
+		Listen:      addrOf(o.ln),
+		Upstream:    o.cfg.Upstream.String(),
+		Connections: o.egress.Connections(),
+		Withdrawn:   o.withdrawn,
+		Certs:       certificates,
+		Warnings:    append([]string(nil), certificates.Bundle.Warnings...),
+		Checks:      checks(o.cfg),
+		Failures:    o.egress.Failures(),
+	}
+	for _, change := range o.bound.NeedsRestart(o.cfg) {
+		shown.Warnings = append(shown.Warnings, "needs a restart: "+change)
+	}
+	return shown
+}
+
+// checks writes out what out asks of the server and of requests, as conditions does
+// for a rule.
+func checks(out *config.Egress) []string {
+	all := []string{
+		"serverName: " + out.ExpectedName(),
+		"serverCA: " + strings.Join(out.ServerCA, " or "),
+	}
+	add := func(key string, values []string) {
+		if len(values) > 0 {
+			all = append(all, key+": "+strings.Join(values, " or "))
+		}
+	}
+	add("serverSubject", texted(out.Subjects()))
+	add("serverSPKISHA256", texted(out.ServerSPKISHA256))
+	all = append(all, "minTLSVersion: "+out.MinTLSVersion.String())
+	add("allowPaths", out.AllowPaths)
+	return all
+}
+
 // conditions writes out what r asks for, one condition each, with the keys of
 // the configuration. Values of one condition are alternatives.
 func conditions(r *config.Rule) []string {

@@ -157,8 +157,11 @@ func (k key) below(path string) (at string, v reflect.Value, ok bool) {
 
 // element returns what an element of a list is before anything is read into it.
 func element(list reflect.Type) reflect.Value {
-	if list.Elem() == reflect.TypeFor[config.Ingress]() {
+	switch list.Elem() {
+	case reflect.TypeFor[config.Ingress]():
 		return reflect.ValueOf(config.DefaultIngress())
+	case reflect.TypeFor[config.Egress]():
+		return reflect.ValueOf(config.DefaultEgress())
 	}
 	return reflect.Zero(list.Elem())
 }

@@ -16,6 +16,7 @@ var typeNames = map[reflect.Type]string{
 	reflect.TypeFor[netip.Addr]():        "IP address",
 	reflect.TypeFor[subject.Name]():      "distinguished name",
 	reflect.TypeFor[config.Upstream]():   "URL",
+	reflect.TypeFor[config.Origin]():     "URL",
 	reflect.TypeFor[config.SHA256]():     "SHA-256 digest",
 	reflect.TypeFor[config.Parts]():      "list of attributes",
 	reflect.TypeFor[config.Attributes](): "attributes",

@@ -53,16 +53,10 @@ func (v *Verdict) application(in *IngressReport, now time.Time) {
 		Fix:     "see whether it runs, listens there and is ready, and what its own log says"})
 }
 
-// serving is the first sentence about a gate that has no fault.
-func serving(ins []IngressReport, now time.Time) string {
-	for i := range ins {
-		switch {
-		case silenceOf(ins[i].Refusals, now).times == 0:
-		case len(ins) > 1:
-			return fmt.Sprintf("Serving, but the application of ingress %q did not always answer. ", ins[i].Name)
-		default:
-			return "Serving, but the application did not always answer. "
-		}
+// lapse returns what the headline says of an application that did not answer, or "".
+func (in *IngressReport) lapse(now time.Time) string {
+	if silenceOf(in.Refusals, now).times == 0 {
+		return ""
 	}
-	return "Serving. "
+	return "the application%s did not always answer"
 }

@@ -14,7 +14,7 @@ import (
 
 // certificates sorts what b holds into what is served, what goes along with it,
 // and who is trusted.
-func (r *IngressReport) certificates(b *certs.Bundle, now time.Time) {
+func (r *ListenerReport) certificates(b *certs.Bundle, now time.Time) {
 	var leaf *x509.Certificate
 	if b.Certificate != nil {
 		leaf = b.Certificate.Leaf

@@ -11,7 +11,7 @@
 // port-forward. [NewStatus] shows there what an operator wants to know when a
 // certificate is renewed: what is served and until when, whether what is mounted
 // is what is served and how to mend it if not, who was refused last and the line
-// that would let them in. The same is at /status.json for scripts, as a [Report].
+// that would let them in, and which calls to partners failed and why. The same is at /status.json for scripts, as a [Report].
 //
 //	Snapshot ──report──► Report ──► /status.json
 //	(values of now)        └──────► page.go + page.css

@@ -66,6 +66,9 @@ func renderPage(r *Report, refresh bool) []byte {
 	for i := range r.Ingress {
 		p.ingress(i, &r.Ingress[i])
 	}
+	for i := range r.Egress {
+		p.egress(len(r.Ingress)+i, &r.Egress[i])
+	}
 	p.foot(r)
 	return p.Bytes()
 }
@@ -115,10 +118,10 @@ func (p *page) verdict(v *Verdict) {
 
 func (p *page) finding(f *Finding) {
 	p.put(`    <li class="%s">`, f.Level)
-	if f.Ingress != "" || f.File != "" {
+	if listener := f.Ingress + f.Egress; listener != "" || f.File != "" { // one of the two is empty
 		p.put(`<p class="where">`)
-		if f.Ingress != "" {
-			p.put(`<span>%s</span> `, f.Ingress)
+		if listener != "" {
+			p.put(`<span>%s</span> `, listener)
 		}
 		if f.File != "" {
 			p.put(`<code>%s</code>`, f.File)

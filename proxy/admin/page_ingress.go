@@ -8,28 +8,34 @@ const foldAbove = 12
 // ingress writes the section of one ingress, the certificates to the left and
 // the clients to the right. n makes the ids unique.
 func (p *page) ingress(n int, in *IngressReport) {
-	p.put(`
-<section class="ingress" aria-labelledby="ingress-%[1]s">
-  <header>
-    <h2 id="ingress-%[1]s">%[2]s</h2>
-    <p><code>%[3]s</code> <span class="arrow" role="img" aria-label="forwards to">→</span> <code>%[4]s</code></p>
-    <p class="muted">%[5]s</p>
-  </header>
-  <div class="columns">
-  <div>
-`, n, in.Name, in.Listen, in.Upstream, count(in.Connections, "connection"))
-	p.served(n, in)
-	p.warnings(n, in.Warnings)
-	if len(in.Chain) > 0 {
-		p.card(n, "chain", "Chain sent with it")
-		p.certificates(in.Chain)
-		p.put("  </section>\n")
-	}
-	p.anchors(n, in.Anchors)
+	p.listener(n, "ingress", &in.ListenerReport, "Served certificate")
+	p.anchors(n, "Client CAs", "None: no client can pass.", in.Anchors)
 	p.put("\n  </div>\n  <div>\n")
 	p.refusals(n, in.Refusals)
 	p.rules(n, in.Rules)
 	p.put("\n  </div>\n  </div>\n</section>\n")
+}
+
+// listener writes what an ingress and an egress have in common, but for the
+// anchors. The caller ends the column, the columns and the section.
+func (p *page) listener(n int, kind markup, l *ListenerReport, served markup) {
+	p.put(`
+<section class="listener" aria-labelledby="%[6]s-%[1]s">
+  <header>
+    <h2 id="%[6]s-%[1]s">%[2]s</h2>
+    <p><code>%[3]s</code> <span class="arrow" role="img" aria-label="forwards to">→</span> <code>%[4]s</code></p>
+    <p class="muted">%[6]s, %[5]s</p>
+  </header>
+  <div class="columns">
+  <div>
+`, n, l.Name, l.Listen, l.Upstream, count(l.Connections, "connection"), kind)
+	p.served(n, served, l)
+	p.warnings(n, l.Warnings)
+	if len(l.Chain) > 0 {
+		p.card(n, "chain", "Chain sent with it")
+		p.certificates(l.Chain)
+		p.put("  </section>\n")
+	}
 }
 
 // card begins a section, which the caller ends.
@@ -44,9 +50,9 @@ func (p *page) card(n int, kind, title markup) {
 `, class, kind, n, title)
 }
 
-func (p *page) served(n int, in *IngressReport) {
-	p.card(n, "served", "Served certificate")
-	if c := in.Served; c != nil {
+func (p *page) served(n int, title markup, l *ListenerReport) {
+	p.card(n, "served", title)
+	if c := l.Served; c != nil {
 		p.put(`    <p class="ends %s">%s</p>
     %s
     <p class="small muted span">%s %s</p>
@@ -69,12 +75,12 @@ func (p *page) served(n int, in *IngressReport) {
 	} else {
 		p.put(`    <p class="ends error">none</p>` + "\n")
 	}
-	p.put(`    <p class="foot">Generation %s`, in.Generation)
-	if !in.Loaded.IsZero() {
-		p.put(`, read %s <span class="muted">(%s)</span>`, relative(p.now, in.Loaded), p.time(in.Loaded))
+	p.put(`    <p class="foot">Generation %s`, l.Generation)
+	if !l.Loaded.IsZero() {
+		p.put(`, read %s <span class="muted">(%s)</span>`, relative(p.now, l.Loaded), p.time(l.Loaded))
 	}
-	p.put(".\n      Changes since the start: %s taken into use, %s refused.", in.Reloads, in.Failures)
-	if in.Polling {
+	p.put(".\n      Changes since the start: %s taken into use, %s refused.", l.Reloads, l.Failures)
+	if l.Polling {
 		p.put(" Files are looked at every second: the node has no change notices left to give.")
 	}
 	p.put("</p>\n  </section>\n")
@@ -92,11 +98,11 @@ func (p *page) warnings(n int, warnings []string) {
 	p.put("</ul>\n  </section>\n")
 }
 
-func (p *page) anchors(n int, anchors []Certificate) {
-	p.card(n, "anchors", "Client CAs")
+func (p *page) anchors(n int, title, none markup, anchors []Certificate) {
+	p.card(n, "anchors", title)
 	switch {
 	case len(anchors) == 0:
-		p.put(`    <p class="empty">None: no client can pass.</p>` + "\n")
+		p.put("    <p class=\"empty\">%s</p>\n", none)
 	case len(anchors) > foldAbove:
 		p.put("    <details><summary>%s CA certificates; the first %s</summary>", len(anchors), anchors[0].Ends)
 		p.certificates(anchors)

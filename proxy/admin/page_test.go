@@ -22,6 +22,9 @@ func TestHostileTextIsText(t *testing.T) {
 	in := &s.Ingress[0]
 	in.Name, in.Listen, in.Upstream, in.Warnings = hostile, hostile, hostile, []string{hostile}
 	in.Rules = []admin.Rule{{Name: hostile, Conditions: []string{hostile}}}
+	s.Egress = []admin.Egress{{Name: hostile, Listen: hostile, Upstream: hostile, Warnings: []string{hostile}, Certs: in.Certs,
+		Checks:   []string{hostile},
+		Failures: []proxy.Failure{{Time: time.Now(), Reason: "server-" + hostile, Detail: hostile, Server: hostile}}}}
 	s.ConfigFile, s.Version, s.GoVersion = hostile, hostile, hostile
 	addr := status(t, s)
 

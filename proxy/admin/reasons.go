@@ -52,8 +52,45 @@ var explanations = map[string]string{
 	"app-down":    "The application does not accept connections. Is it running, and listening at the upstream's address?",
 	"app-timeout": "The application did not answer in time.",
 	"app-failed":  "The application broke off, or its answer is not HTTP.",
+
+	// The partner, on the way out.
+	"absolute-form":           "The application takes the egress for a forward proxy. It should call the egress itself, http://127.0.0.1:8081/path.",
+	"withdrawn":               "The egress is not in the configuration any more. Put it back, or let the application call another one.",
+	"server-unknown-ca":       "No CA in serverCA vouches for the server. Either the CA is missing here, or the server does not send its intermediate.",
+	"server-expired":          "The server's certificate, or a CA above it, has ended. The partner must renew it.",
+	"server-not-yet-valid":    "The server's certificate, or a CA above it, is not valid yet. If that date is past, look at the clock of the node.",
+	"server-wrong-usage":      "The server's certificate may not be used by servers (extended key usage, its own or a CA's).",
+	"server-name-constraints": "A CA above the server's certificate may not issue for the names in it.",
+	"server-weak-signature":   "The server's certificate is signed with SHA-1 or MD5, which can be forged.",
+	"server-not-a-ca":         "The server's certificate is listed in serverCA without being a CA. Trust its issuer, or pin its key by serverSPKISHA256.",
+	"server-too-large":        "The server sent more certificates than any real chain has.",
+	"server-bad-chain":        "The chain of the server breaks another rule of RFC 5280.",
+	"server-name":             "The server's certificate is for other names. Set serverName if one of these is the right one.",
+	"server-subject":          "The server's certificate is good, but serverSubject does not list its Subject. If it is the right server, add it there.",
+	"server-spki":             "The server's certificate is good, but serverSPKISHA256 does not list its key. If it is the right server, add the digest there.",
+	"certificate-refused":     "The partner refuses our client certificate. Send its full Subject and its issuing CA to the partner, who has to accept both.",
+	"tls-failed":              "No TLS connection came about. Is this the right port, and does the server speak TLS 1.2 or 1.3?",
+	"server-down":             "The server does not accept connections, or its name is not known here. Look at NetworkPolicies, firewalls and DNS.",
+	"server-timeout":          "The server did not answer in time.",
+	"server-failed":           "The server broke off, or its answer is not HTTP.",
+}
+
+// callExplanations are for the words that say something else on the way out.
+var callExplanations = map[string]string{
+	"path-not-allowed":     "allowPaths does not list this path.",
+	"path-ambiguous":       "Servers disagree about what this path means, so that it is refused while there is an allowPaths.",
+	"overloaded":           "As many requests as an egress takes at once are at the partner already.",
+	"too-many-connections": "The application holds more connections open than an egress takes at once.",
 }
 
 // explain returns the meaning of a refusal's reason, or nothing for a word that
 // is not known; its Detail is shown in any case.
 func explain(f proxy.Refusal) string { return explanations[f.Reason] }
+
+// explainCall is explain for a call of the application.
+func explainCall(f proxy.Failure) string {
+	if text, ok := callExplanations[f.Reason]; ok {
+		return text
+	}
+	return explanations[f.Reason]
+}

@@ -31,6 +31,11 @@ func TestEveryReasonIsExplained(t *testing.T) {
 			t.Errorf("%q is explained and is no reason", word)
 		}
 	}
+	for word := range callExplanations {
+		if !words[word] {
+			t.Errorf("%q is explained for calls and is no reason", word)
+		}
+	}
 	if len(words) < 20 {
 		t.Errorf("only %d reasons were found: are they declared otherwise?", len(words))
 	}

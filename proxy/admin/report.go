@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/sidegate/sidegate/proxy"
+	"github.com/sidegate/sidegate/proxy/certs"
 )
 
 // Report is what /status.json says and the page shows. Its keys are stable: new
@@ -20,6 +21,7 @@ type Report struct {
 	Draining     bool            `json:"draining"`
 	Ready        bool            `json:"ready"`
 	Ingress      []IngressReport `json:"ingress"`
+	Egress       []EgressReport  `json:"egress"`
 }
 
 // A Level says how bad something is.
@@ -42,32 +44,45 @@ type Verdict struct {
 // Finding is one thing to mend.
 type Finding struct {
 	Level   Level     `json:"level"`
-	Ingress string    `json:"ingress,omitempty"` // empty: the process as a whole
-	File    string    `json:"file,omitempty"`    // the file to blame; Problem then speaks of it
-	Code    string    `json:"code,omitempty"`    // of a certs.Fault
+	Ingress string    `json:"ingress,omitempty"` // empty, like Egress: the process as a whole
+	Egress  string    `json:"egress,omitempty"`
+	File    string    `json:"file,omitempty"` // the file to blame; Problem then speaks of it
+	Code    string    `json:"code,omitempty"` // of a certs.Fault
 	Problem string    `json:"problem"`
 	Fix     string    `json:"fix,omitempty"`
 	Since   time.Time `json:"since,omitzero"`
 }
 
+// ListenerReport is what an ingress and an egress have in common.
+type ListenerReport struct {
+	Name        string        `json:"name"`
+	Listen      string        `json:"listen"`
+	Upstream    string        `json:"upstream"`
+	Connections int           `json:"connections"`
+	Withdrawn   bool          `json:"withdrawn"`        // the configuration has it no longer: it lets nothing through
+	Generation  uint64        `json:"generation"`       // of the files in use, 1 for those read at start
+	Loaded      time.Time     `json:"loaded,omitzero"`  // when these were read
+	Reloads     uint64        `json:"reloads"`          // changes taken into use
+	Failures    uint64        `json:"failures"`         // changes that could not be used
+	Polling     bool          `json:"polling"`          // the kernel's change notices are not to be had
+	Served      *Certificate  `json:"served,omitempty"` // what peers are shown: by an egress, the client certificate
+	Chain       []Certificate `json:"chain"`            // sent along with it, nearest issuer first
+	Anchors     []Certificate `json:"anchors"`          // soonest to end first
+	Warnings    []string      `json:"warnings"`         // one sentence each
+}
+
 // IngressReport is one ingress.
 type IngressReport struct {
-	Name        string          `json:"name"`
-	Listen      string          `json:"listen"`
-	Upstream    string          `json:"upstream"`
-	Connections int             `json:"connections"`
-	Withdrawn   bool            `json:"withdrawn"`       // the configuration has it no longer: it lets nobody in
-	Generation  uint64          `json:"generation"`      // of the files in use, 1 for those read at start
-	Loaded      time.Time       `json:"loaded,omitzero"` // when these were read
-	Reloads     uint64          `json:"reloads"`         // changes taken into use
-	Failures    uint64          `json:"failures"`        // changes that could not be used
-	Polling     bool            `json:"polling"`         // the kernel's change notices are not to be had
-	Served      *Certificate    `json:"served,omitempty"`
-	Chain       []Certificate   `json:"chain"`    // sent along with it, nearest issuer first
-	Anchors     []Certificate   `json:"anchors"`  // soonest to end first
-	Warnings    []string        `json:"warnings"` // one sentence each
-	Rules       []Rule          `json:"rules"`
-	Refusals    []RefusalReport `json:"refusals"` // newest first
+	ListenerReport
+	Rules    []Rule          `json:"rules"`
+	Refusals []RefusalReport `json:"refusals"` // newest first
+}
+
+// EgressReport is one egress.
+type EgressReport struct {
+	ListenerReport
+	Checks []string     `json:"checks"`      // of the server and of requests
+	Failed []CallReport `json:"failedCalls"` // newest first
 }
 
 // Certificate is one certificate in use.
@@ -94,6 +109,12 @@ type RefusalReport struct {
 	Explanation string `json:"explanation,omitempty"`
 }
 
+// CallReport is a call that failed and what its reason means.
+type CallReport struct {
+	proxy.Failure
+	Explanation string `json:"explanation,omitempty"`
+}
+
 // report turns a Snapshot into a Report.
 func report(s Snapshot) *Report {
 	if s.Now.IsZero() {
@@ -109,33 +130,44 @@ func report(s Snapshot) *Report {
 		Draining:     s.Draining,
 		Ready:        s.NotReady == nil && !s.Draining,
 		Ingress:      make([]IngressReport, 0, len(s.Ingress)),
+		Egress:       make([]EgressReport, 0, len(s.Egress)),
 	}
 	for i := range s.Ingress {
 		r.Ingress = append(r.Ingress, ingressReport(&s.Ingress[i], s.Now))
 	}
-	r.Verdict = judge(s, r.Ingress)
+	for i := range s.Egress {
+		r.Egress = append(r.Egress, egressReport(&s.Egress[i], s.Now))
+	}
+	r.Verdict = judge(s, r)
 	return r
 }
 
-// ingressReport reports on in. An ingress that has no Bundle, which a running
-// one always has, is reported as serving nothing.
 func ingressReport(in *Ingress, now time.Time) IngressReport {
-	r := IngressReport{
-		Name:        in.Name,
-		Listen:      in.Listen,
-		Upstream:    in.Upstream,
-		Connections: in.Connections,
-		Withdrawn:   in.Withdrawn,
-		Reloads:     in.Certs.Reloads,
-		Failures:    in.Certs.Failures,
-		Polling:     in.Certs.Polling,
-		Chain:       []Certificate{},
-		Anchors:     []Certificate{},
-		Warnings:    warnings(in),
-		Rules:       rules(in.Rules),
-		Refusals:    refusals(in.Refusals),
+	r := IngressReport{listenerReport(in.Certs, in.Warnings, now), rules(in.Rules), refusals(in.Refusals)}
+	r.Name, r.Listen, r.Upstream = in.Name, in.Listen, in.Upstream
+	r.Connections, r.Withdrawn = in.Connections, in.Withdrawn
+	return r
+}
+
+func egressReport(out *Egress, now time.Time) EgressReport {
+	r := EgressReport{listenerReport(out.Certs, out.Warnings, now), append([]string{}, out.Checks...), failures(out.Failures)}
+	r.Name, r.Listen, r.Upstream = out.Name, out.Listen, out.Upstream
+	r.Connections, r.Withdrawn = out.Connections, out.Withdrawn
+	return r
+}
+
+// listenerReport reports on certificates. A listener that has no Bundle, which a
+// running one always has, is reported as serving nothing.
+func listenerReport(st certs.Status, warned []string, now time.Time) ListenerReport {
+	r := ListenerReport{
+		Reloads:  st.Reloads,
+		Failures: st.Failures,
+		Polling:  st.Polling,
+		Chain:    []Certificate{},
+		Anchors:  []Certificate{},
+		Warnings: warnings(st, warned),
 	}
-	if b := in.Certs.Bundle; b != nil {
+	if b := st.Bundle; b != nil {
 		r.Generation, r.Loaded = b.Generation, b.Loaded.UTC()
 		r.certificates(b, now)
 	}
@@ -143,7 +175,7 @@ func ingressReport(in *Ingress, now time.Time) IngressReport {
 }
 
 // warnings returns the warnings on the files and on the configuration, each once.
-func warnings(in *Ingress) []string {
+func warnings(st certs.Status, configured []string) []string {
 	out, seen := []string{}, make(map[string]bool)
 	add := func(ws []string) {
 		for _, w := range ws {
@@ -153,10 +185,10 @@ func warnings(in *Ingress) []string {
 			}
 		}
 	}
-	if in.Certs.Bundle != nil {
-		add(in.Certs.Bundle.Warnings)
+	if st.Bundle != nil {
+		add(st.Bundle.Warnings)
 	}
-	add(in.Warnings)
+	add(configured)
 	return out
 }
 
@@ -173,6 +205,15 @@ func refusals(rs []proxy.Refusal) []RefusalReport {
 	for i, f := range rs {
 		f.Time = f.Time.UTC()
 		out[i] = RefusalReport{f, explain(f)}
+	}
+	return out
+}
+
+func failures(fs []proxy.Failure) []CallReport {
+	out := make([]CallReport, len(fs))
+	for i, f := range fs {
+		f.Time = f.Time.UTC()
+		out[i] = CallReport{f, explainCall(f)}
 	}
 	return out
 }

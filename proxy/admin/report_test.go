@@ -24,6 +24,8 @@ func TestKeysAreStable(t *testing.T) {
 	full := snapshot(s.Status, proxy.Refusal{Time: time.Now(), Remote: "10.0.0.1:1", Status: 403,
 		Reason: "subject-not-allowed", Detail: "d", Subject: "CN=x", Allow: "subject: 'CN=x'"})
 	full.Ingress[0].Warnings = []string{"odd"}
+	full.Egress = []admin.Egress{partner(s.Status, proxy.Failure{Time: time.Now(), Reason: "server-subject", Detail: "d", Server: "CN=x"})}
+	full.Egress[0].Warnings = []string{"odd"}
 	_, body := ask(t, "GET", status(t, full), "/status.json")
 	var doc any
 	if err := json.Unmarshal([]byte(body), &doc); err != nil {
@@ -58,7 +60,7 @@ func collect(keys map[string]bool, path string, v any) {
 }
 
 func TestListsAreNeverNull(t *testing.T) {
-	for _, s := range []admin.Snapshot{{}, {Ingress: []admin.Ingress{{Name: "bare", Rules: []admin.Rule{{Name: "any"}}}}}} {
+	for _, s := range []admin.Snapshot{{}, {Ingress: []admin.Ingress{{Name: "bare", Rules: []admin.Rule{{Name: "any"}}}}, Egress: []admin.Egress{{Name: "bare"}}}} {
 		if _, body := ask(t, "GET", status(t, s), "/status.json"); strings.Contains(body, "null") {
 			t.Errorf("a null is in %s", body)
 		}

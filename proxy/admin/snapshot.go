@@ -23,6 +23,7 @@ type Snapshot struct {
 	NotReady error // why /readyz says no; nil if it does not
 
 	Ingress []Ingress // in the order of the configuration
+	Egress  []Egress  // likewise
 }
 
 // Ingress is one ingress of a Snapshot.
@@ -36,6 +37,19 @@ type Ingress struct {
 	Warnings    []string // beside those of the Bundle, one sentence each
 	Rules       []Rule
 	Refusals    []proxy.Refusal // the last ones, newest first
+}
+
+// Egress is one egress of a Snapshot.
+type Egress struct {
+	Name        string
+	Listen      string // address
+	Upstream    string // URL of the partner's server
+	Connections int    // of the application, open now
+	Withdrawn   bool   // the configuration has it no longer: it calls nobody
+	Certs       certs.Status
+	Warnings    []string        // beside those of the Bundle, one sentence each
+	Checks      []string        // what is asked of the server and of requests, as "serverName: …", all of which must be met
+	Failures    []proxy.Failure // the last ones, newest first
 }
 
 // Rule is a rule of an ingress, in words.

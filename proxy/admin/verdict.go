@@ -8,28 +8,28 @@ import (
 )
 
 // judge puts a Snapshot into a line, with everything there is to mend.
-func judge(s Snapshot, ins []IngressReport) Verdict {
+func judge(s Snapshot, r *Report) Verdict {
 	v := Verdict{Level: LevelOK, Findings: []Finding{}}
 	if s.NotReady != nil && !s.Draining {
 		v.add(Finding{Level: LevelError, Problem: "not ready: " + s.NotReady.Error()})
 	}
-	notServed := false
-	for i := range ins {
-		if ins[i].Withdrawn { // that nobody passes is meant, or is all there is to mend
-			v.withdrawn(&ins[i])
+	all := sides(s, r)
+	for _, side := range all {
+		if side.Withdrawn { // that nothing passes is meant, or is all there is to mend
+			v.add(side.finding(Finding{Level: LevelError, Problem: side.words.withdrawn + ": it is not in the configuration any more",
+				Fix: "put it back into the configuration, or restart the pod to close its address"}))
 			continue
 		}
-		notServed = notServed || s.Ingress[i].Certs.Fault != nil
-		v.faults(ins[i].Name, s.Ingress[i].Certs)
-		v.served(&ins[i], s.Now)
-		v.anchors(&ins[i], s.Now)
-		v.application(&ins[i], s.Now)
+		v.faults(side)
+		v.served(side, s.Now)
+		v.anchors(side, s.Now)
+		side.peers(&v, s.Now)
 	}
 	if s.ConfigFault != nil {
 		v.add(Finding{Level: LevelError, Problem: "the configuration as it is now cannot be used:\n" + s.ConfigFault.Error(),
 			Fix: "correct the file; it is read again by itself, and the one before it stays in use until then"})
 	}
-	v.Text = v.headline(s, ins, notServed)
+	v.Text = v.headline(s, all)
 	return v
 }
 
@@ -41,54 +41,48 @@ func (v *Verdict) add(f Finding) {
 	}
 }
 
-// withdrawn tells of a listener that outlives its place in the configuration.
-func (v *Verdict) withdrawn(in *IngressReport) {
-	v.add(Finding{Level: LevelError, Ingress: in.Name, Problem: "lets nobody in: it is not in the configuration any more",
-		Fix: "put it back into the configuration, or restart the pod to close its address"})
-}
-
-// faults tells why what is mounted is not served.
-func (v *Verdict) faults(ingress string, st certs.Status) {
-	if st.Fault == nil {
+// faults tells why what is mounted is not in use.
+func (v *Verdict) faults(s side) {
+	if s.status.Fault == nil {
 		return
 	}
-	since := st.FaultSince.UTC()
-	all := certs.Faults(st.Fault)
+	since := s.status.FaultSince.UTC()
+	all := certs.Faults(s.status.Fault)
 	for _, f := range all {
-		v.add(Finding{Level: LevelError, Ingress: ingress, File: f.File, Code: f.Code, Problem: f.Problem, Fix: f.Fix, Since: since})
+		v.add(s.finding(Finding{Level: LevelError, File: f.File, Code: f.Code, Problem: f.Problem, Fix: f.Fix, Since: since}))
 	}
 	if len(all) == 0 {
-		v.add(Finding{Level: LevelError, Ingress: ingress, Problem: st.Fault.Error(), Since: since})
+		v.add(s.finding(Finding{Level: LevelError, Problem: s.status.Fault.Error(), Since: since}))
 	}
 }
 
-// served tells of the end of the served certificate and of its chain.
-func (v *Verdict) served(in *IngressReport, now time.Time) {
-	if in.Served == nil {
-		v.add(Finding{Level: LevelError, Ingress: in.Name, Problem: "no certificate is served"})
+// served tells of the end of our certificate and of its chain.
+func (v *Verdict) served(s side, now time.Time) {
+	if s.Served == nil {
+		v.add(s.finding(Finding{Level: LevelError, Problem: s.words.none}))
 		return
 	}
-	if c := in.Served; c.Level != LevelOK {
-		v.add(Finding{Level: c.Level, Ingress: in.Name, File: c.File,
-			Problem: "the served certificate " + standing(c, now),
-			Fix:     "put the renewed certificate, its chain and its key into the Secret; nothing has to be restarted"})
+	if c := s.Served; c.Level != LevelOK {
+		v.add(s.finding(Finding{Level: c.Level, File: c.File,
+			Problem: s.words.certificate + " " + standing(c, now),
+			Fix:     "put the renewed certificate, its chain and its key into the Secret; nothing has to be restarted"}))
 	}
-	for i := range in.Chain {
-		if c := &in.Chain[i]; c.Level != LevelOK {
-			v.add(Finding{Level: c.Level, Ingress: in.Name, File: c.File,
-				Problem: fmt.Sprintf("the intermediate %q in the served chain %s", c.Subject, standing(c, now)),
-				Fix:     "replace it by the present intermediate of the same CA; clients refuse the chain once it has ended"})
+	for i := range s.Chain {
+		if c := &s.Chain[i]; c.Level != LevelOK {
+			v.add(s.finding(Finding{Level: c.Level, File: c.File,
+				Problem: fmt.Sprintf("the intermediate %q in %s %s", c.Subject, s.words.chain, standing(c, now)),
+				Fix:     "replace it by the present intermediate of the same CA; " + s.words.peers + " refuse the chain once it has ended"}))
 		}
 	}
 }
 
 // anchors tells of the first CA that ends. Others may be trusted beside it, so
 // that it is an error only if none is left.
-func (v *Verdict) anchors(in *IngressReport, now time.Time) {
+func (v *Verdict) anchors(s side, now time.Time) {
 	var due, invalid, trusted int
 	var first *Certificate
-	for i := range in.Anchors {
-		c := &in.Anchors[i]
+	for i := range s.Anchors {
+		c := &s.Anchors[i]
 		if !c.Trusted {
 			continue
 		}
@@ -105,14 +99,14 @@ func (v *Verdict) anchors(in *IngressReport, now time.Time) {
 	}
 	switch {
 	case trusted == 0:
-		v.add(Finding{Level: LevelError, Ingress: in.Name, Problem: "no CA is trusted: no client can pass"})
+		v.add(s.finding(Finding{Level: LevelError, Problem: "no CA is trusted: no " + s.words.peer + " can pass"}))
 	case invalid == trusted:
-		v.add(Finding{Level: LevelError, Ingress: in.Name, File: first.File,
-			Problem: "no trusted CA is valid now: no client can pass", Fix: "get the present certificates of these CAs"})
+		v.add(s.finding(Finding{Level: LevelError, File: first.File,
+			Problem: "no trusted CA is valid now: no " + s.words.peer + " can pass", Fix: "get the present certificates of these CAs"}))
 	case due > 0:
-		v.add(Finding{Level: LevelWarning, Ingress: in.Name, File: first.File,
+		v.add(s.finding(Finding{Level: LevelWarning, File: first.File,
 			Problem: fmt.Sprintf("the trusted CA %q %s%s", first.Subject, standing(first, now), more(due-1)),
-			Fix:     "put the CA's next certificate beside it, and take this one out when no client needs it"})
+			Fix:     "put the CA's next certificate beside it, and take this one out when no " + s.words.peer + " needs it"}))
 	}
 }
 
@@ -132,68 +126,66 @@ func standing(c *Certificate, now time.Time) string {
 }
 
 // headline is the first line of the page: what is most urgent to know.
-func (v *Verdict) headline(s Snapshot, ins []IngressReport, notServed bool) string {
+func (v *Verdict) headline(s Snapshot, all []side) string {
+	const inUse = "The certificate in use"
+	gone := first(all, func(s side) bool { return s.Withdrawn })
+	broken := first(all, func(s side) bool { return s.status.Fault != nil && !s.Withdrawn })
 	switch {
 	case s.Draining:
 		return "Draining: the pod is going away; requests are still answered until it has."
-	case notServed:
-		return "What is mounted is not served. " + firstEnd(ins, "The certificate in use")
+	case broken != nil:
+		return "What is mounted is not " + broken.words.used + ". " + firstEnd(all, inUse)
 	case s.NotReady != nil:
-		return "Not ready. " + firstEnd(ins, "The certificate in use")
+		return "Not ready. " + firstEnd(all, inUse)
 	case s.ConfigFault != nil:
-		return "The changed configuration is not used, the one before it is. " + firstEnd(ins, "The certificate")
-	case len(ins) == 0:
+		return "The changed configuration is not used, the one before it is. " + firstEnd(all, "The certificate")
+	case len(all) == 0:
 		return "Running. No ingress is configured."
-	case withdrawn(ins) != "":
-		return fmt.Sprintf("Lets nobody in: ingress %q is not in the configuration any more. ", withdrawn(ins)) + firstEnd(ins, "The certificate in use")
+	case gone != nil:
+		return fmt.Sprintf("%s: %s %q is not in the configuration any more. ", gone.words.Withdrawn, gone.kind, gone.Name) + firstEnd(all, inUse)
 	case v.Level == LevelError:
-		return "Clients cannot get in" + v.where(ins) + ". " + firstEnd(ins, "The certificate in use")
+		return v.blocked(all) + firstEnd(all, inUse)
 	}
-	return serving(ins, s.Now) + firstEnd(ins, "Certificate") + warned(ins)
+	return serving(all, s.Now) + firstEnd(all, "Certificate") + warned(all)
 }
 
-// withdrawn returns the name of the first ingress that is withdrawn, or "".
-func withdrawn(ins []IngressReport) string {
-	for i := range ins {
-		if ins[i].Withdrawn {
-			return ins[i].Name
-		}
-	}
-	return ""
-}
-
-// where names the ingress of the first error, if there are several to choose from.
-func (v *Verdict) where(ins []IngressReport) string {
+// blocked tells where nothing passes, with a name if there are several to choose from.
+func (v *Verdict) blocked(all []side) string {
 	for _, f := range v.Findings {
-		if f.Level == LevelError && len(ins) > 1 {
-			return fmt.Sprintf(" at ingress %q", f.Ingress)
+		for _, s := range all {
+			if f.Level != LevelError || f.Ingress+f.Egress != s.Name || (f.Egress != "") != (s.kind == "egress") {
+				continue
+			}
+			if len(all) == 1 {
+				return s.words.blocked + ". "
+			}
+			return fmt.Sprintf("%s at %s %q. ", s.words.blocked, s.kind, s.Name)
 		}
 	}
 	return ""
 }
 
-// firstEnd tells when the first of the served certificates ends, in a sentence
-// about what.
-func firstEnd(ins []IngressReport, what string) string {
-	var first *IngressReport
-	for i := range ins {
-		if c := ins[i].Served; c != nil && (first == nil || c.NotAfter.Before(first.Served.NotAfter)) {
-			first = &ins[i]
+// firstEnd tells when the first of our certificates ends, in a sentence about what.
+func firstEnd(all []side, what string) string {
+	var soonest *side
+	for i := range all {
+		if c := all[i].Served; c != nil && (soonest == nil || c.NotAfter.Before(soonest.Served.NotAfter)) {
+			soonest = &all[i]
 		}
 	}
 	switch {
-	case first == nil:
+	case soonest == nil:
 		return "No certificate is served."
-	case len(ins) > 1:
-		what += fmt.Sprintf(" of ingress %q", first.Name)
+	case len(all) > 1:
+		what += fmt.Sprintf(" of %s %q", soonest.kind, soonest.Name)
 	}
-	return what + " " + first.Served.Ends + "."
+	return what + " " + soonest.Served.Ends + "."
 }
 
-func warned(ins []IngressReport) string {
+func warned(all []side) string {
 	n := 0
-	for i := range ins {
-		n += len(ins[i].Warnings)
+	for _, s := range all {
+		n += len(s.Warnings)
 	}
 	if n == 0 {
 		return ""

@@ -18,8 +18,9 @@ import (
 // logged, counted and shown on the status page. Only changed addresses and names
 // of listeners wait for the next start.
 type Config struct {
-	// The listeners, one entry each: mutual TLS on the outside, one application on the
-	// inside, and between them the list of who may pass. At least one entry, at most 64.
+	// The listeners for partners who call the application, one entry each: mutual TLS on the
+	// outside, one application on the inside, and between them the list of who may pass.
+	// At most 64 entries, and at least one unless there is an `egress`.
 	//
 	// When the file changes, a running listener goes on as the entry with its `listen`
 	// address, wherever in the list that is. Without one it goes on as the entry with its
@@ -29,10 +30,16 @@ type Config struct {
 	// every request with 403, and the log and the status page show an error, until an entry
 	// for it is back or a restart closes the address. A new entry is served after the
 	// next start.
-	Ingress []Ingress `yaml:"ingress" required:"true"`
+	Ingress []Ingress `yaml:"ingress" default:"none; required unless there is an egress"`
 
-	// Reserved for listeners that carry the application's own calls to a partner.
-	Egress Reserved `yaml:"egress" off:"[]"`
+	// The listeners for the application's own calls to partners, one entry each: plaintext
+	// on loopback, mutual TLS on the outside. At most 64 entries.
+	//
+	// When the file changes, a running listener goes on as one of the entries by the rules of
+	// [`ingress`](#ingress). One that has none left **calls nobody**: it answers every
+	// request with 503 and `withdrawn`, and the log and the status page show an
+	// error, until an entry for it is back or a restart closes the address.
+	Egress []Egress `yaml:"egress"`
 
 	// The plaintext listener for machines: `/livez`, `/readyz`, `/startz` and
 	// `/metrics`. It tells nothing sensitive.
@@ -56,10 +63,15 @@ type Config struct {
 	// moment to tell everybody that a pod is leaving, and connections that come in
 	// that moment should succeed. The time that has passed since `sidegate drain`
 	// counts. Not above `drainTimeout`.
+	//
+	// An `egress` goes on for longer: until the requests of every `ingress` are done, since
+	// the application may have calls to make for them, and without any `ingress` for this
+	// time. As a native sidecar it gets SIGTERM only when the application has ended anyway.
 	DrainDelay time.Duration `yaml:"drainDelay"`
 
-	// How long the whole shutdown may take, `drainDelay` included. Requests that are
-	// not finished by then are cut off. Keep it below the pod's
+	// How long the whole shutdown may take, `drainDelay` included: first of every `ingress`,
+	// then, in what is left, of every `egress`. Requests that are not finished by then are
+	// cut off. Keep it below the pod's
 	// `terminationGracePeriodSeconds` (30 unless set), or the kubelet ends it earlier.
 	// Above 0.
 	DrainTimeout time.Duration `yaml:"drainTimeout"`
@@ -126,7 +138,8 @@ func (l LogLevel) Slog() slog.Level {
 
 // Default returns the Config that an empty document would mean, were one
 // accepted: everything at its default, and no listener. Append to Ingress what
-// [DefaultIngress] returns, and call [Config.Validate].
+// [DefaultIngress] returns, or to Egress what [DefaultEgress] does, and call
+// [Config.Validate].
 func Default() Config {
 	return Config{
 		Health:       Health{Listen: ":9901"},

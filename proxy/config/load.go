@@ -55,7 +55,7 @@ func document(data []byte) (*yaml.Node, *Error) {
 	err := dec.Decode(&doc)
 	switch {
 	case errors.Is(err, io.EOF):
-		return nil, &Error{Problem: "the document is empty; it needs at least one entry under ingress"}
+		return nil, &Error{Problem: "the document is empty; it needs at least one entry under ingress or egress"}
 	case err != nil:
 		return nil, notYAML(data, err)
 	}
@@ -67,7 +67,7 @@ func document(data []byte) (*yaml.Node, *Error) {
 	}
 	root := doc.Content[0]
 	if root.Kind == yaml.ScalarNode && root.ShortTag() == "!!null" {
-		return nil, &Error{Line: root.Line, Problem: "the document is empty; it needs at least one entry under ingress"}
+		return nil, &Error{Line: root.Line, Problem: "the document is empty; it needs at least one entry under ingress or egress"}
 	}
 	return root, nil
 }

@@ -67,10 +67,10 @@ func wants(name string, data []byte) []string {
 
 func TestWholeDocument(t *testing.T) {
 	for _, test := range []struct{ what, document, want string }{
-		{"nothing", "", "c.yaml: the document is empty; it needs at least one entry under ingress"},
-		{"a comment", "# later\n", "c.yaml: the document is empty; it needs at least one entry under ingress"},
-		{"an empty document", "---\n", "c.yaml:2: the document is empty; it needs at least one entry under ingress"},
-		{"a null", "null\n", "c.yaml:1: the document is empty; it needs at least one entry under ingress"},
+		{"nothing", "", "c.yaml: the document is empty; it needs at least one entry under ingress or egress"},
+		{"a comment", "# later\n", "c.yaml: the document is empty; it needs at least one entry under ingress or egress"},
+		{"an empty document", "---\n", "c.yaml:2: the document is empty; it needs at least one entry under ingress or egress"},
+		{"a null", "null\n", "c.yaml:1: the document is empty; it needs at least one entry under ingress or egress"},
 		{"empty keys", "{}\n", "c.yaml:1: ingress: has no entry; write at least one listener with upstream, certificate, clientCA and allow"},
 		{"a list", "- ingress\n", "c.yaml:1: is a list, but keys and values are wanted here"},
 		{"a text", "ingress\n", `c.yaml:1: is "ingress", but keys and values are wanted here`},
@@ -142,12 +142,15 @@ func TestPastedKeysAreNotRepeated(t *testing.T) {
 	const secret = "c2VjcmV0c2VjcmV0"
 	pem := `"-----BEGIN PRIVATE KEY-----\n` + secret + `\n-----END PRIVATE KEY-----\n"`
 	for _, key := range []string{"name", "listen", "upstream", "certificate", "key", "clientCA", "upstreamTimeout",
-		"minTLSVersion", "clientCertificateUsage", "headers", "http2", "limits", "allow", "deny", "report", pem} {
-		_, err := config.Parse("c.yaml", []byte("ingress:\n  - "+key+": "+pem+"\n"))
-		if err == nil {
-			t.Errorf("%s: accepted", key)
-		} else if strings.Contains(err.Error(), secret) {
-			t.Errorf("%s: the error repeats the secret: %v", key, err)
+		"minTLSVersion", "clientCertificateUsage", "headers", "http2", "limits", "allow", "deny", "report",
+		"serverName", "serverCA", "serverSubject", "serverSPKISHA256", "allowPaths", pem} {
+		for _, list := range []string{"ingress", "egress"} {
+			_, err := config.Parse("c.yaml", []byte(list+":\n  - "+key+": "+pem+"\n"))
+			if err == nil {
+				t.Errorf("%s: accepted", key)
+			} else if strings.Contains(err.Error(), secret) {
+				t.Errorf("%s: the error repeats the secret: %v", key, err)
+			}
 		}
 	}
 }

@@ -2,104 +2,64 @@ package config
 
 import (
 	"fmt"
-	"net"
-	"net/netip"
 	"slices"
 	"strconv"
-	"strings"
 )
-
-// Successors returns for each Ingress of old the one of next that takes its
-// place in a process that goes on listening as old says, or nil if there is
-// none; the process must then let nobody in there. Both must have been
-// validated.
-//
-// An address is what clients reach, so it is looked at first: the successor is
-// the Ingress at the same address. What is left goes by its name, if that is
-// not a guess: a name such as "ingress-2" says only where in the list an Ingress
-// without a name stands, which is enough if each list has but one.
-func Successors(old, next *Config) []*Ingress {
-	m := matching{old.Ingress, next.Ingress, make([]*Ingress, len(old.Ingress))}
-	before, after := sockets(old.Ingress), sockets(next.Ingress)
-	m.pair(func(was, is *Ingress) bool {
-		at := socketOf(was.Listen)
-		return at == socketOf(is.Listen) && before[at] == 1 && after[at] == 1 // port 0 may occur more than once
-	})
-	alone := len(old.Ingress) == 1 && len(next.Ingress) == 1
-	m.pair(func(was, is *Ingress) bool {
-		return was.Name == is.Name && (alone || !isDefaultName(is.Name))
-	})
-	return m.successors
-}
-
-// A matching grows by pairs of an old Ingress and a new one, each in one pair
-// at most.
-type matching struct {
-	old, next  []Ingress
-	successors []*Ingress
-}
-
-// pair adds those that fit and are in no pair yet.
-func (m *matching) pair(fit func(was, is *Ingress) bool) {
-	for i := range m.old {
-		for j := range m.next {
-			is := &m.next[j]
-			if m.successors[i] == nil && !slices.Contains(m.successors, is) && fit(&m.old[i], is) {
-				m.successors[i] = is
-			}
-		}
-	}
-}
-
-// socketOf returns the socket that an address means to a listener, so that :8443
-// and 0.0.0.0:8443 are the same. It wants a valid address.
-func socketOf(listen string) netip.AddrPort {
-	host, port, _ := net.SplitHostPort(listen)
-	n, _ := strconv.ParseUint(port, 10, 16)
-	ip := listenIP(host)
-	if ip.IsUnspecified() {
-		ip = netip.IPv6Unspecified()
-	}
-	return netip.AddrPortFrom(ip, uint16(n))
-}
-
-func sockets(ins []Ingress) map[netip.AddrPort]int {
-	times := map[netip.AddrPort]int{}
-	for i := range ins {
-		times[socketOf(ins[i].Listen)]++
-	}
-	return times
-}
 
 // NeedsRestart says, a sentence each, what a process that runs with old cannot
 // take over from next: addresses that are listened on in one of the two and not
 // in the other, and the names of listeners. Both must have been validated.
 func NeedsRestart(old, next *Config) []string {
-	var changes []string
-	successors := Successors(old, next)
-	for i := range old.Ingress {
-		changes = append(changes, old.Ingress[i].NeedsRestart(successors[i])...)
-	}
+	ins, outs := Successors(old, next)
+	changes := replaced("ingress", old.Ingress, ins)
+	changes = append(changes, replaced("egress", old.Egress, outs)...)
 	changes = append(changes, moved("health", old.Health.Listen, next.Health.Listen)...)
 	changes = append(changes, moved("admin", old.Admin.Listen, next.Admin.Listen)...)
-	for i := range next.Ingress {
-		if in := &next.Ingress[i]; !slices.Contains(successors, in) {
-			changes = append(changes, moved("ingress "+strconv.Quote(in.Name), "", in.Listen)...)
-		}
-	}
-	return changes
+	changes = append(changes, added("ingress", next.Ingress, ins)...)
+	return append(changes, added("egress", next.Egress, outs)...)
 }
 
 // NeedsRestart says, a sentence each, what a process that runs with in cannot
 // take over from its successor, which may be nil.
 func (in *Ingress) NeedsRestart(successor *Ingress) []string {
-	what := "ingress " + strconv.Quote(in.Name)
-	if successor == nil {
-		return moved(what, in.Listen, "")
+	return changed("ingress", in, successor)
+}
+
+// NeedsRestart says, a sentence each, what a process that runs with out cannot
+// take over from its successor, which may be nil.
+func (out *Egress) NeedsRestart(successor *Egress) []string {
+	return changed("egress", out, successor)
+}
+
+func replaced[T any, P kind[T]](key string, old []T, successors []*T) (changes []string) {
+	for i := range old {
+		changes = append(changes, changed(key, P(&old[i]), P(successors[i]))...)
 	}
-	changes := moved(what, in.Listen, successor.Listen)
-	if in.Name != successor.Name {
-		changes = append(changes, fmt.Sprintf("%s on %s is called %q", what, in.Listen, successor.Name))
+	return changes
+}
+
+// added tells of those in next that take nobody's place.
+func added[T any, P kind[T]](key string, next []T, successors []*T) (changes []string) {
+	for i := range next {
+		if !slices.Contains(successors, &next[i]) {
+			name, listen := P(&next[i]).place()
+			changes = append(changes, moved(key+" "+strconv.Quote(name), "", listen)...)
+		}
+	}
+	return changes
+}
+
+// changed tells of one listener and its successor.
+func changed[T any, P kind[T]](key string, was, is P) []string {
+	name, listen := was.place()
+	what := key + " " + strconv.Quote(name)
+	if is == nil {
+		return moved(what, listen, "")
+	}
+	newName, newListen := is.place()
+	changes := moved(what, listen, newListen)
+	if name != newName {
+		changes = append(changes, fmt.Sprintf("%s on %s is called %q", what, listen, newName))
 	}
 	return changes
 }
@@ -115,21 +75,4 @@ func moved(what, from, to string) []string {
 		return []string{fmt.Sprintf("%s listens on %s, where nothing did", what, to)}
 	}
 	return []string{fmt.Sprintf("%s listens on %s instead of %s", what, to, from)}
-}
-
-// defaultName is the name of an Ingress without one at index i of the list.
-func defaultName(i int) string {
-	if i == 0 {
-		return "ingress"
-	}
-	return fmt.Sprintf("ingress-%d", i+1)
-}
-
-// isDefaultName reports whether name may come from defaultName. Somebody may
-// have written it; then it is as good as none.
-func isDefaultName(name string) bool {
-	rest, ok := strings.CutPrefix(name, "ingress")
-	place, numbered := strings.CutPrefix(rest, "-")
-	_, err := strconv.ParseUint(place, 10, 64)
-	return ok && (rest == "" || numbered && err == nil)
 }

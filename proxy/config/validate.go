@@ -34,18 +34,19 @@ func (v *validator) addf(path, format string, args ...any) {
 
 func (c *Config) validate() Errors {
 	var v validator
-	if len(c.Ingress) > maxIngress {
-		v.addf("ingress", "has %d entries; at most %d are accepted", len(c.Ingress), maxIngress)
+	if v.checkCounts(c); len(v.errs) > 0 {
 		return v.errs
 	}
 	c.complete()
 	v.checkIngresses(c.Ingress)
+	v.checkEgresses(c.Egress)
+	v.checkUnique(c.listeners())
 	v.checkAddress("health.listen", c.Health.Listen, true)
 	v.checkAddress("admin.listen", c.Admin.Listen, true)
 	if host, _, err := net.SplitHostPort(c.Admin.Listen); err == nil && !isLoopback(host) {
 		v.addf("admin.listen", "%s is not a loopback address, and the page is for nobody outside; write 127.0.0.1:9902 and use kubectl port-forward", quote(c.Admin.Listen))
 	}
-	v.checkConflicts(c.listeners())
+	v.checkConflicts(c.sockets())
 	v.oneOf("log.format", string(c.Log.Format), c.Log.Format.Choices())
 	v.oneOf("log.level", string(c.Log.Level), c.Log.Level.Choices())
 	v.notNegative("startupWait", c.StartupWait)
@@ -55,6 +56,21 @@ func (c *Config) validate() Errors {
 		v.addf("drainDelay", "%v is longer than drainTimeout (%v), which includes it; make one of them fit", c.DrainDelay, c.DrainTimeout)
 	}
 	return v.errs
+}
+
+// maxListeners is far above what a pod has ports for, and keeps the comparison of
+// all listeners with each other cheap.
+const maxListeners = 64
+
+func (v *validator) checkCounts(c *Config) {
+	for _, list := range []struct {
+		key string
+		n   int
+	}{{"ingress", len(c.Ingress)}, {"egress", len(c.Egress)}} {
+		if list.n > maxListeners {
+			v.addf(list.key, "has %d entries; at most %d are accepted", list.n, maxListeners)
+		}
+	}
 }
 
 // complete fills in what is derived from other values.
@@ -67,7 +83,7 @@ func (c *Config) complete() {
 	for i := range c.Ingress {
 		in := &c.Ingress[i]
 		if in.Name == "" {
-			in.Name = defaultName(i)
+			in.Name = defaultName("ingress", i)
 		}
 		for j := range in.Allow {
 			if in.Allow[j].Name == "" {
@@ -76,23 +92,60 @@ func (c *Config) complete() {
 		}
 		in.Policy = newPolicy(in.Allow)
 	}
+	for i := range c.Egress {
+		if out := &c.Egress[i]; out.Name == "" {
+			out.Name = defaultName("egress", i)
+		}
+	}
 }
 
 // A listener is an address that the process listens on.
 type listener struct {
-	what string // for people
-	path string
-	addr string
+	kind, name string // such as ingress and its name; health and admin have none
+	path       string
+	addr       string
 }
 
-// listeners returns the addresses of c that are in use.
+// what returns how people call l.
+func (l listener) what() string {
+	if l.name == "" {
+		return l.kind
+	}
+	return l.kind + " " + strconv.Quote(l.name)
+}
+
+// listeners returns those of c that have a name.
 func (c *Config) listeners() []listener {
 	var ls []listener
 	for i, in := range c.Ingress {
-		ls = append(ls, listener{"ingress " + strconv.Quote(in.Name), index("ingress", i) + ".listen", in.Listen})
+		ls = append(ls, listener{"ingress", in.Name, index("ingress", i), in.Listen})
 	}
-	ls = append(ls, listener{"health", "health.listen", c.Health.Listen}, listener{"admin", "admin.listen", c.Admin.Listen})
+	for i, out := range c.Egress {
+		ls = append(ls, listener{"egress", out.Name, index("egress", i), out.Listen})
+	}
+	return ls
+}
+
+// sockets returns all addresses of c that are in use.
+func (c *Config) sockets() []listener {
+	ls := append(c.listeners(), listener{"health", "", "health", c.Health.Listen}, listener{"admin", "", "admin", c.Admin.Listen})
 	return slices.DeleteFunc(ls, func(l listener) bool { return l.addr == "" })
+}
+
+// checkUnique wants a listener at all, and no name twice: it is what metrics and
+// logs tell listeners by.
+func (v *validator) checkUnique(ls []listener) {
+	if len(ls) == 0 {
+		v.addf("ingress", "has no entry; write at least one listener with upstream, certificate, clientCA and allow, or one under egress")
+	}
+	names := map[string]string{}
+	for _, l := range ls {
+		if first, ok := names[l.name]; ok {
+			v.addf(l.path+".name", "%s is the name of %s already; choose another", quote(l.name), first)
+			continue
+		}
+		names[l.name] = l.path
+	}
 }
 
 // checkAddress checks that addr is host:port with an address that needs no
@@ -120,7 +173,7 @@ func (v *validator) checkConflicts(ls []listener) {
 	for i, l := range ls {
 		for _, other := range ls[:i] {
 			if conflict(l.addr, other.addr) {
-				v.addf(l.path, "%s is the address of %s (%s) already; choose another port", quote(l.addr), other.what, other.path)
+				v.addf(l.path+".listen", "%s is the address of %s (%s.listen) already; choose another port", quote(l.addr), other.what(), other.path)
 				break
 			}
 		}

@@ -3,27 +3,12 @@ package config
 import (
 	"math"
 	"net"
-	"path"
 	"strings"
 )
 
-// maxIngress is far above what a pod has ports for, and keeps the comparison of
-// all listeners with each other cheap.
-const maxIngress = 64
-
 func (v *validator) checkIngresses(ins []Ingress) {
-	if len(ins) == 0 {
-		v.addf("ingress", "has no entry; write at least one listener with upstream, certificate, clientCA and allow")
-	}
-	names := map[string]string{}
 	for i := range ins {
-		at := index("ingress", i)
-		v.checkIngress(at, &ins[i])
-		if first, ok := names[ins[i].Name]; ok {
-			v.addf(at+".name", "%s is the name of %s already; choose another", quote(ins[i].Name), first)
-			continue
-		}
-		names[ins[i].Name] = at
+		v.checkIngress(index("ingress", i), &ins[i])
 	}
 }
 
@@ -33,7 +18,8 @@ func (v *validator) checkIngress(at string, in *Ingress) {
 	v.checkUpstream(at+".upstream", in)
 	v.positive(at+".upstreamConnectTimeout", in.UpstreamConnectTimeout)
 	v.positive(at+".upstreamTimeout", in.UpstreamTimeout)
-	v.checkFiles(at, in)
+	v.checkPair(at, in.Certificate, in.Key, "/etc/sidegate/tls")
+	v.checkCAs(at+".clientCA", in.ClientCA, "nobody could be verified")
 	v.oneOf(at+".clientCertificateUsage", string(in.ClientCertificateUsage), in.ClientCertificateUsage.Choices())
 	v.oneOf(at+".minTLSVersion", in.MinTLSVersion.String(), in.MinTLSVersion.Choices())
 	v.checkHeaders(at+".headers", in.Headers)
@@ -58,34 +44,6 @@ func (v *validator) checkUpstream(at string, in *Ingress) {
 	case !u.Local() && !in.UpstreamNotLocal:
 		host, _, _ := net.SplitHostPort(u.Address)
 		v.addf(at, "%s is not a loopback address, and the identity headers would travel there in plaintext; write 127.0.0.1, or set upstreamNotLocal: true if that is meant", quote(host))
-	}
-}
-
-// checkFiles checks the paths as texts. What the files hold is for package
-// certs, which looks again whenever they change.
-func (v *validator) checkFiles(at string, in *Ingress) {
-	if in.Certificate == "" {
-		v.addf(at+".certificate", "is required; write the directory of tls.crt and tls.key, such as /etc/sidegate/tls")
-	}
-	v.checkFile(at+".certificate", in.Certificate)
-	v.checkFile(at+".key", in.Key)
-	if in.Key != "" && path.Clean(in.Key) == path.Clean(in.Certificate) {
-		v.addf(at+".key", "is the same file as certificate; remove it")
-	}
-	if len(in.ClientCA) == 0 {
-		v.addf(at+".clientCA", "has no entry, and nobody could be verified; write the PEM file or directory of at least one CA")
-	}
-	seen := map[string]bool{}
-	for i, file := range in.ClientCA {
-		p := index(at+".clientCA", i)
-		v.checkFile(p, file)
-		switch {
-		case file == "":
-			v.addf(p, "is empty; write the path of a PEM file or directory, or remove it")
-		case seen[path.Clean(file)]:
-			v.addf(p, "%s is there twice; remove one", quote(file))
-		}
-		seen[path.Clean(file)] = true
 	}
 }
 

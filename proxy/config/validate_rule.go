@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sidegate/sidegate/proxy/policy"
+	"github.com/sidegate/sidegate/proxy/subject"
 )
 
 // newPolicy returns rules as the proxy asks them. Of rules that do not pass
@@ -70,19 +71,23 @@ func (v *validator) checkWho(at string, r *Rule) {
 // checkValues refuses values that are there and say nothing. No client meets
 // them, but whoever made them, in code or by a fingerprint of nothing, should know.
 func (v *validator) checkValues(at string, r *Rule) {
-	for i, name := range r.Subject {
+	v.checkNames(at+".subject", r.Subject)
+	v.checkPins(at+".spkiSHA256", r.SPKISHA256, "a key")
+	v.checkPins(at+".certSHA256", r.CertSHA256, "a certificate")
+}
+
+func (v *validator) checkNames(at string, names []subject.Name) {
+	for i, name := range names {
 		if name.IsZero() {
-			v.addf(index(at+".subject", i), "is empty; write a distinguished name, or remove it")
+			v.addf(index(at, i), "is empty; write a distinguished name, or remove it")
 		}
 	}
-	for i, pin := range r.SPKISHA256 {
+}
+
+func (v *validator) checkPins(at string, pins []SHA256, of string) {
+	for i, pin := range pins {
 		if pin == (SHA256{}) {
-			v.addf(index(at+".spkiSHA256", i), "is all zeros, which is the digest of nothing; write the digest of a key")
-		}
-	}
-	for i, pin := range r.CertSHA256 {
-		if pin == (SHA256{}) {
-			v.addf(index(at+".certSHA256", i), "is all zeros, which is the digest of nothing; write the digest of a certificate")
+			v.addf(index(at, i), "is all zeros, which is the digest of nothing; write the digest of %s", of)
 		}
 	}
 }

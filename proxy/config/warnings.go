@@ -16,6 +16,12 @@ func (c *Config) Warnings() []string {
 			ws = append(ws, fmt.Sprintf("ingress %q: %s", in.Name, w))
 		}
 	}
+	for i := range c.Egress {
+		out := &c.Egress[i]
+		for _, w := range out.warnings() {
+			ws = append(ws, fmt.Sprintf("egress %q: %s", out.Name, w))
+		}
+	}
 	host, _, err := net.SplitHostPort(c.Health.Listen)
 	switch {
 	case c.Health.Listen == "":
@@ -48,6 +54,17 @@ func (in *Ingress) warnings() []string {
 		}
 	}
 	return ws
+}
+
+func (out *Egress) warnings() []string {
+	host, _, _ := net.SplitHostPort(out.Listen)
+	switch {
+	case out.IKnowThisIsOpen && isLoopback(host):
+		return []string{"iKnowThisIsOpen is set, but only the pod itself reaches " + out.Listen + ": remove it"}
+	case out.IKnowThisIsOpen:
+		return []string{fmt.Sprintf("whoever reaches %s calls %s with the certificate of this pod", out.Listen, out.Upstream)}
+	}
+	return nil
 }
 
 func (r *Rule) warnings() []string {
