@@ -68,6 +68,7 @@ func commands() []command {
 		{"drain", "announce the end of a running sidegate, so that clients leave it in time", drainHelp, drain},
 		{"demo", "see it work in one process, on throw-away certificates", demoHelp, demo},
 		{"csr", "make a private key and the request for a certificate of it", csrHelp, makeRequest},
+		{"check", "find what is wrong with certificates, before a peer does", checkHelp, runCheck},
 		{"probe", "call a TLS server: its certificates, and whether it lets us in", probeHelp, probeServer},
 		{"subject", "print the Subject of certificates, ready to paste into a rule", subjectHelp, printSubjects},
 		{"version", "print the version of Sidegate and of Go", versionHelp, printVersion},

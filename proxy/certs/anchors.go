@@ -36,7 +36,7 @@ func (p *parser) anchors() {
 func (p *parser) authority(s *source) (leftOut int) {
 	certs := p.authorityCerts(s)
 	if s.listed && len(certs) > 0 && !mayIssue(certs[0]) {
-		p.warn(s.file, "is left out: it starts with %s, which is not a CA; name the file itself to use the CA certificates in it", shownSubject(certs[0]))
+		p.warn(CodeLeftOut, s.file, "is left out: it starts with %s, which is not a CA; name the file itself to use the CA certificates in it", shownSubject(certs[0]))
 		return len(certs)
 	}
 	var others []string
@@ -60,9 +60,9 @@ func (p *parser) notCAs(s *source, names []string) {
 	const shown = 3
 	switch {
 	case len(names) == 1:
-		p.warn(s.file, "%s is not a CA (basicConstraints CA:FALSE), so it is no trust anchor", names[0])
+		p.warn(CodeCANotCA, s.file, "%s is not a CA (basicConstraints CA:FALSE), so it is no trust anchor", names[0])
 	case len(names) > 1:
-		p.warn(s.file, "%d certificates are not CAs (basicConstraints CA:FALSE), so they are no trust anchors: %s", len(names), few(names, shown))
+		p.warn(CodeCANotCA, s.file, "%d certificates are not CAs (basicConstraints CA:FALSE), so they are no trust anchors: %s", len(names), few(names, shown))
 	}
 }
 
@@ -80,17 +80,17 @@ func (p *parser) authorityCerts(s *source) []*x509.Certificate {
 		p.fault(s.wrongBlock(kind))
 		return nil
 	case s.listed && len(held.keys) > 0:
-		p.warn(s.file, "is left out: it holds a private key, so it is somebody's certificate and no list of CAs")
+		p.warn(CodeLeftOut, s.file, "is left out: it holds a private key, so it is somebody's certificate and no list of CAs")
 		return nil
 	case len(held.certs) == 0:
 		p.fault(&Fault{Code: CodeCAEmpty, File: s.file, Problem: "holds no CA certificate" + instead(held),
 			Fix: "put the certificates of the CAs here whose clients are to be let in"})
 		return nil
 	case len(held.keys) > 0:
-		p.warn(s.file, "also holds a private key: a CA file needs none, and this one should not be here")
+		p.warn(CodeStrayKey, s.file, "also holds a private key: a CA file needs none, and this one should not be here")
 	}
 	if len(held.other) > 0 {
-		p.warn(s.file, "holds a revocation list, which is not used from a CA file")
+		p.warn(CodeStrayCRL, s.file, "holds a revocation list, which is not used from a CA file")
 	}
 	return held.certs
 }
@@ -144,7 +144,7 @@ func (p *parser) anchorDates() {
 		if c, when := outOfDate(item.Cert, p.now); c != "" && item.Role == roleCA {
 			code = c
 			stale = append(stale, shownSubject(item.Cert)+" "+when)
-			p.warn(item.File, "the CA %s %s: no client below it passes", shownSubject(item.Cert), when)
+			p.warn(CodeCAExpired, item.File, "the CA %s %s: no client below it passes", shownSubject(item.Cert), when)
 		}
 	}
 	if len(stale) < len(p.out.Anchors) {
@@ -172,7 +172,7 @@ func (p *parser) anchorUsages() {
 		}
 		what := fmt.Sprintf("the CA %s is limited to %s", shownSubject(item.Cert), usagesOf(item.Cert))
 		limited = append(limited, what)
-		p.warn(item.File, "%s: nothing below it can pass %s", what, p.usage)
+		p.warn(CodeCAUsage, item.File, "%s: nothing below it can pass %s", what, p.usage)
 	}
 	if len(limited) < len(p.out.Anchors) {
 		return
@@ -199,7 +199,7 @@ func (p *parser) anchorConstraints() {
 	for _, item := range p.out.Items {
 		fence := func(e pkix.Extension) bool { return e.Id.Equal(nameConstraints) }
 		if item.Role == roleCA && slices.ContainsFunc(item.Cert.Extensions, fence) {
-			p.warn(item.File, "the name constraints of the CA %s fence the SANs of its certificates, not their Subjects: it can issue every Subject that a rule allows",
+			p.warn(CodeCAConstraints, item.File, "the name constraints of the CA %s fence the SANs of its certificates, not their Subjects: it can issue every Subject that a rule allows",
 				shownSubject(item.Cert))
 		}
 	}

@@ -31,6 +31,7 @@ type Bundle struct {
 	Anchors     []*x509.Certificate // the CA certificates trusted, each once
 	Items       []Item              // every certificate in use: the anchors, then the served one and its chain
 	Warnings    []string            // what is odd but not fatal, one sentence each
+	Oddities    []Oddity            // the same, with a word for each
 	Trust       [32]byte            // hash of the anchors and the usage: what a verdict on a client depends on
 
 	roots      *x509.CertPool // of Anchors
@@ -45,6 +46,13 @@ type Item struct {
 	File string // path as configured, without the ..data indirection
 	Role string // "certificate", "chain" or "ca"
 	Cert *x509.Certificate
+}
+
+// An Oddity is a warning with a stable word: what is odd but not fatal.
+type Oddity struct {
+	Code    string // one of the Code constants
+	File    string // path as configured, without the ..data indirection
+	Problem string // what is odd, one sentence without the file name
 }
 
 // The roles of an Item.

@@ -19,6 +19,7 @@ type Contents map[string][]byte
 type Judgement struct {
 	Items    []Item   // the certificates understood, in spite of any Faults
 	Warnings []string // what is odd but not fatal, one sentence each, with its key in front
+	Oddities []Oddity // the same, with a word for each
 	Faults   []*Fault // why a sidecar cannot use them; empty if it can
 }
 
@@ -161,11 +162,11 @@ func (c Contents) required(r *reading, field, name string) *source {
 func (r *reading) judge(usage Usage, now time.Time) Judgement {
 	p := &parser{material: r.material, usage: usage, now: now, out: &Bundle{usage: usage}}
 	for _, o := range r.oddities {
-		p.warn(o.file, "%s", o.text)
+		p.warn(CodeLeftOut, o.file, "%s", o.text)
 	}
 	p.anchors()
 	p.pair()
-	return Judgement{Items: p.out.Items, Warnings: p.out.Warnings, Faults: p.faults}
+	return Judgement{Items: p.out.Items, Warnings: p.out.Warnings, Oddities: p.out.Oddities, Faults: p.faults}
 }
 
 // ExpiryStep returns the last of the times before the end of c at which its end

@@ -48,6 +48,15 @@ const (
 	CodeCAUsage        = "ca-usage"   // no anchor under which the configured usage is possible
 )
 
+// The codes that an [Oddity] may have beside those of a Fault and
+// [ReasonWrongUsage]. They are as stable.
+const (
+	CodeLeftOut       = "left-out"       // a file of a CA directory that is no list of CAs
+	CodeStrayKey      = "stray-key"      // a private key that is not used, in a file that needs none
+	CodeStrayCRL      = "stray-crl"      // a revocation list in a CA file
+	CodeCAConstraints = "ca-constraints" // name constraints that do not fence Subjects
+)
+
 // The fields of [Files], as a Fault names them. A key that lies in the directory
 // of the certificate comes from there.
 const (

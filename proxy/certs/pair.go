@@ -47,7 +47,7 @@ func (p *parser) chain(held content) []*x509.Certificate {
 	file := p.certificate.file
 	if len(held.certs) > 0 {
 		if p.key != nil && len(held.keys) > 0 {
-			p.warn(file, "also holds a private key, which is not used: %s is", p.key.file)
+			p.warn(CodeStrayKey, file, "also holds a private key, which is not used: %s is", p.key.file)
 		}
 		return held.certs
 	}
@@ -216,7 +216,7 @@ func (p *parser) serve(chain []*x509.Certificate, key crypto.Signer) {
 		wanted = x509.ExtKeyUsageClientAuth
 	}
 	if !allows(chain[0], wanted) {
-		p.warn(file, "%s is for %s, not for %s: strict peers will refuse it", shownSubject(chain[0]), usagesOf(chain[0]), usageName(wanted))
+		p.warn(ReasonWrongUsage, file, "%s is for %s, not for %s: strict peers will refuse it", shownSubject(chain[0]), usagesOf(chain[0]), usageName(wanted))
 	}
 	p.out.Certificate = pair
 }
@@ -225,9 +225,9 @@ func (p *parser) serve(chain []*x509.Certificate, key crypto.Signer) {
 func (p *parser) link(lower, upper *x509.Certificate) {
 	file := p.certificate.file
 	if !bytes.Equal(lower.RawIssuer, upper.RawSubject) {
-		p.warn(file, "%s is followed by %s, which did not issue it: some peers will refuse the chain", shownSubject(lower), shownSubject(upper))
+		p.warn(CodeChainOrder, file, "%s is followed by %s, which did not issue it: some peers will refuse the chain", shownSubject(lower), shownSubject(upper))
 	}
 	if code, when := outOfDate(upper, p.now); code != "" {
-		p.warn(file, "%s of the chain %s: get the present one from its issuer", shownSubject(upper), when)
+		p.warn(code, file, "%s of the chain %s: get the present one from its issuer", shownSubject(upper), when)
 	}
 }

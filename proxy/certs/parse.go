@@ -29,7 +29,7 @@ func parse(m material, usage Usage, now time.Time, before *Bundle) (*Bundle, err
 		p.out.Generation = before.Generation + 1
 	}
 	for _, o := range m.oddities {
-		p.warn(o.file, "%s", o.text)
+		p.warn(CodeLeftOut, o.file, "%s", o.text)
 	}
 	p.anchors()
 	read, anchored := len(m.faults), len(p.faults)
@@ -83,10 +83,12 @@ func (p *parser) fault(f *Fault) { p.faults = append(p.faults, f) }
 // maxWarnings bounds what is logged of one Bundle.
 const maxWarnings = 50
 
-func (p *parser) warn(file, format string, a ...any) {
+func (p *parser) warn(code, file, format string, a ...any) {
 	switch n := len(p.out.Warnings); {
 	case n < maxWarnings:
-		p.out.Warnings = append(p.out.Warnings, file+": "+fmt.Sprintf(format, a...))
+		o := Oddity{Code: code, File: file, Problem: fmt.Sprintf(format, a...)}
+		p.out.Oddities = append(p.out.Oddities, o)
+		p.out.Warnings = append(p.out.Warnings, o.File+": "+o.Problem)
 	case n == maxWarnings:
 		p.out.Warnings = append(p.out.Warnings, "there is more that is odd than these lines tell")
 	}

@@ -75,6 +75,11 @@ type Grant struct {
 // Decide refuses every request with [SubjectNotAllowed].
 func (g Grant) Matched() bool { return len(g.rules) > 0 }
 
+// Rules returns the rules whose identity conditions c meets, in the order in
+// which they are tried, up to the first that has no condition on the request. The
+// rules are those of the Policy: they must not be changed.
+func (g Grant) Rules() []*Rule { return slices.Clone(g.rules) }
+
 // Decide returns the verdict on a request with the method and the path as it
 // was sent (still percent-encoded, without the query). It does not allocate
 // when the request is allowed.

@@ -1,0 +1,209 @@
+package check
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sidegate/sidegate/proxy/certs"
+)
+
+// A trust is what one side trusts: the CA files as a sidecar reads them.
+type trust struct {
+	bundle *certs.Bundle // nil: they cannot be used, and fault is why
+	fault  string        // the first of the words for that
+}
+
+// peers reads the CA files of the other side. What is odd in them is not ours to
+// mend: in a list of all public roots, some have always expired.
+func (r *Report) peers(paths []string) *trust {
+	before := len(r.Findings)
+	t := r.authorities("", paths, certs.ClientOrServer)
+	for i := range r.Findings[before:] {
+		if f := &r.Findings[before+i]; f.Severity == Warning {
+			f.Severity = Note
+		}
+	}
+	return t
+}
+
+// oddityFixes are what to do about the oddities that do not say it themselves.
+var oddityFixes = map[string]string{
+	certs.CodeCANotCA:   "put the certificate of its issuer there; a single client is pinned by certSHA256 in a rule",
+	certs.CodeCAExpired: "get the present certificate of the CA, or take it out",
+	certs.CodeCAUsage:   "take it out, or accept what it issues: clientCertificateUsage: clientOrServer",
+	certs.CodeStrayKey:  "take the key out of the file",
+	certs.CodeStrayCRL:  "take it out of the file",
+}
+
+// authorities reads CA files, lists what is in them, and says what is odd.
+func (r *Report) authorities(listener string, paths []string, usage certs.Usage) *trust {
+	store, err := certs.Open(certs.Files{CA: paths}, certs.Options{Usage: usage})
+	if err != nil {
+		faults := certs.Faults(err)
+		r.faults(listener, faults)
+		return &trust{fault: faults[0].Code}
+	}
+	t := &trust{bundle: store.Current()}
+	for _, o := range t.bundle.Oddities {
+		severity := Warning
+		if o.Code == certs.CodeCAConstraints {
+			severity = Note
+		}
+		r.add(Finding{Word: o.Code, Severity: severity, Listener: listener, File: o.File, Problem: o.Problem, Fix: oddityFixes[o.Code]})
+	}
+	held := map[string]*file{}
+	for _, item := range t.bundle.Items {
+		f := held[item.File]
+		if f == nil {
+			data, _ := certs.ReadFile(item.File) // it was read a moment ago
+			f = &file{name: item.File, Inspection: certs.Inspect(item.File, data)}
+			held[item.File] = f
+		}
+		p := placed{item.Cert, f, max(0, slices.IndexFunc(f.Certificates, item.Cert.Equal))}
+		r.list(p, roleCA)
+		r.authority(listener, p)
+	}
+	return t
+}
+
+// authority says what is, or soon will be, wrong with a CA certificate.
+func (r *Report) authority(listener string, p placed) {
+	u := &unit{listener: listener}
+	if r.soon(p.cert) {
+		r.add(u.finding(wordExpiresSoon, Warning, p, fmt.Sprintf("the CA expires in %s; nothing below it passes after that", plural(daysLeft(p.cert, r.Now), "day")),
+			"get the present certificate of the CA, and trust both until then"))
+	}
+}
+
+// soon reports whether c, which has not expired, does so within the time that
+// was asked for. If none was, it is 30 days, but never more than a third of its
+// life, or a certificate that lives for a day would always be about to expire.
+func (r *Report) soon(c *x509.Certificate) bool {
+	return !r.Now.After(c.NotAfter) && c.NotAfter.Sub(r.Now) < r.ahead(c)
+}
+
+// defaultWithin is how far ahead an end is announced.
+const defaultWithin = 30 * 24 * time.Hour
+
+func (r *Report) ahead(c *x509.Certificate) time.Duration {
+	if r.within > 0 {
+		return r.within
+	}
+	return min(defaultWithin, c.NotAfter.Sub(c.NotBefore)/3)
+}
+
+// reaches says whether what u presents leads to a CA that its peers trust.
+func (r *Report) reaches(u *unit, t *trust) {
+	if t.bundle == nil {
+		return
+	}
+	chains, err := verify(u.leaf.cert, t.bundle.Anchors, u.leaf.file.Certificates, u.usage(), r.Now)
+	if err == nil {
+		r.partial(u, chains)
+		return
+	}
+	anchored := placedAll(t.bundle.Anchors, "the trusted CAs")
+	s := &search{checks: maxChecks, pool: append(u.leaf.file.placed(), anchored...)}
+	path := s.from(u.leaf)
+	top := path[len(path)-1]
+	if slices.ContainsFunc(t.bundle.Anchors, top.cert.Equal) {
+		r.refused(u, err)
+		return
+	}
+	r.nowhere(u, path, t.bundle.Anchors)
+}
+
+// placedAll gives certificates a place, for a search.
+func placedAll(list []*x509.Certificate, name string) (all []placed) {
+	f := &file{name: name}
+	f.Certificates = list
+	return f.placed()
+}
+
+// verify does what a peer with these anchors does with the bundle.
+func verify(leaf *x509.Certificate, anchors, sent []*x509.Certificate, usage x509.ExtKeyUsage, now time.Time) ([][]*x509.Certificate, error) {
+	roots, intermediates := x509.NewCertPool(), x509.NewCertPool()
+	for _, c := range anchors {
+		roots.AddCert(c)
+	}
+	for _, c := range sent {
+		intermediates.AddCert(c)
+	}
+	return leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: intermediates, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{usage}})
+}
+
+// nowhere says where the way to the trusted CAs ends.
+func (r *Report) nowhere(u *unit, path []placed, anchors []*x509.Certificate) {
+	if r.knows(wordMissingIntermediate, u.leaf.file.name) {
+		return // it is at hand, and to be put into the bundle
+	}
+	top := path[len(path)-1].cert
+	trusted := "trusted are " + namesOf(anchors)
+	switch {
+	case len(path) == 1 && selfIssued(top):
+		r.add(u.finding(wordSelfSigned, Error, u.leaf, "the certificate is self-signed and not among the trusted CAs; "+trusted,
+			"give it to the peer as a CA, or have a CA that the peer trusts issue one"))
+	case len(path) == 1:
+		r.absent(u, true)
+	case selfIssued(top):
+		r.add(u.finding(wordWrongRoot, Error, u.leaf, fmt.Sprintf("the chain is complete, but it ends at the root %s, which the peer does not trust; %s", named(top), trusted),
+			fmt.Sprintf("have the peer add the CA %s to what it trusts, or get a certificate from a CA that it trusts", named(top))))
+	default:
+		r.add(u.finding(wordWrongRoot, Error, u.leaf, fmt.Sprintf("the chain leads to the issuer %s, which is neither in the bundle nor trusted; %s", issuerNamed(top), trusted),
+			fmt.Sprintf("have the peer add the CA %s to what it trusts; if that is another intermediate, append it to the bundle", issuerNamed(top))))
+	}
+}
+
+// namesOf lists the Subjects of certificates, the first of many.
+func namesOf(list []*x509.Certificate) string {
+	const most = 5
+	var names []string
+	for _, c := range list[:min(most, len(list))] {
+		names = append(names, named(c))
+	}
+	text := strings.Join(names, ", ")
+	if more := len(list) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// refused explains err where a way to a trusted CA exists. What the findings on
+// the certificates themselves explain is not said again.
+func (r *Report) refused(u *unit, err error) {
+	var invalid x509.CertificateInvalidError
+	said := func(words ...string) bool {
+		return slices.ContainsFunc(r.Findings, func(f Finding) bool {
+			return f.Severity == Error && f.Listener == u.listener && slices.Contains(words, f.Word)
+		})
+	}
+	if said(certs.CodeExpired, certs.CodeNotYetValid, certs.ReasonWrongUsage, certs.ReasonWeakSignature, wordCriticalExtension) {
+		return
+	}
+	word, fix := certs.ReasonBadChain, "ask the issuer for another certificate"
+	if errors.As(err, &invalid) && invalid.Reason == x509.CANotAuthorizedForThisName {
+		word, fix = certs.ReasonNameConstraints, "ask the issuer which of its CAs may certify these names"
+	}
+	if errors.As(err, &invalid) && invalid.Reason == x509.IncompatibleUsage {
+		word, fix = certs.ReasonWrongUsage, "get a certificate from a CA that issues for "+usageNames[u.usage()]
+	}
+	f := u.finding(word, Error, u.leaf, "a way leads to a CA that the peer trusts, but it is not good: "+err.Error(), fix)
+	f.PeersSay = []Saying{{"Go", err.Error()}}
+	r.add(f)
+}
+
+// partial notes that every chain ends at an intermediate that is trusted itself.
+func (r *Report) partial(u *unit, chains [][]*x509.Certificate) {
+	var end *x509.Certificate
+	for _, chain := range chains {
+		if end = chain[len(chain)-1]; selfIssued(end) {
+			return
+		}
+	}
+	r.add(u.finding(wordPartialChain, Note, u.leaf, fmt.Sprintf("the chain ends at %s, an intermediate that is trusted itself: Go and curl accept that; nginx, and openssl verify without -partial_chain, want its root too", named(end)),
+		fmt.Sprintf("where the peer is built on OpenSSL, have it trust the root %s as well", issuerNamed(end))))
+}
