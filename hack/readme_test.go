@@ -29,30 +29,40 @@ func TestReadmeDoesWhatItSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	pasted, promised := readme.Recipe(blocks[1:]) // the first builds with make what paste builds
+	paste(t, pasted, promised)
+}
+
+// paste runs what a reader pastes, on other ports, and fails unless it succeeds
+// and prints what is promised.
+func paste(t *testing.T, pasted string, promised []string) {
+	t.Helper()
 	bin := t.TempDir()
 	build(t, "go", "build", "-o", bin, "../cmd/sidegate", "./app")
-
-	pasted, promised := readme.Recipe(blocks[1:]) // the first builds with make what is built above
-	script := fmt.Sprintf("set -m; trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\nexport PATH=%q:$PATH\n", bin) + otherPorts(t).Replace(pasted)
+	ports := otherPorts(t)
+	script := fmt.Sprintf("set -m; trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\nexport PATH=%q:$PATH\n", bin) + ports.Replace(pasted)
 	cmd := exec.CommandContext(t.Context(), "bash", "-c", script)
 	cmd.Dir = t.TempDir()
 	cmd.WaitDelay = 5 * time.Second
 	out, err := cmd.CombinedOutput()
 	if err != nil && cmd.ProcessState.ExitCode() != 0 {
 		log, _ := os.ReadFile(filepath.Join(cmd.Dir, "sidegate.log"))
-		t.Fatalf("the README's commands: %v\n%s\n%s", err, out, log)
+		t.Fatalf("the commands: %v\n%s\n%s", err, out, log)
+	}
+	for i := range promised {
+		promised[i] = ports.Replace(promised[i])
 	}
 	if line, kept := readme.Broken(promised, string(out)); !kept {
-		t.Fatalf("the README promises %q; the output is:\n%s", line, out)
+		t.Fatalf("promised is %q; the output is:\n%s", line, out)
 	}
 }
 
-// otherPorts replaces the README's ports with free ones: a developer may have
+// otherPorts replaces the ports of a recipe with free ones: a developer may have
 // something on them.
 func otherPorts(t *testing.T) *strings.Replacer {
 	t.Helper()
 	var pairs []string
-	for _, port := range []string{"8443", "8080", "9901"} {
+	for _, port := range []string{"8443", "8080", "9901", "8081", "9443", "8444"} {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
@@ -62,6 +72,7 @@ func otherPorts(t *testing.T) *strings.Replacer {
 		pairs = append(pairs, port, free)
 	}
 	pairs = append(pairs, "\ningress:\n", "\nhealth: {listen: ':"+pairs[5]+"'}\nadmin: {listen: 'off'}\ndrainDelay: 0s\ningress:\n")
+	pairs = append(pairs, "demo --partner", "demo --listen 127.0.0.1:"+pairs[9]+" --partner")
 	return strings.NewReplacer(pairs...)
 }
 

@@ -15,14 +15,19 @@ func Blocks(markdown, heading string) ([]Block, error) {
 		return nil, fmt.Errorf("there is no section %q", heading)
 	}
 	section, _, _ = strings.Cut(section, "\n## ")
+	return All(section), nil
+}
+
+// All returns the blocks of a document, or of a part of one.
+func All(markdown string) []Block {
 	var blocks []Block
-	for i, part := range strings.Split(section, "\n```") {
+	for i, part := range strings.Split(markdown, "\n```") {
 		if i%2 == 1 {
 			language, text, _ := strings.Cut(part, "\n")
 			blocks = append(blocks, Block{language, text + "\n"})
 		}
 	}
-	return blocks, nil
+	return blocks
 }
 
 // Recipe returns what a reader pastes, as one script, and the lines that it
