@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"math/big"
 	"os"
 	"os/exec"
@@ -136,5 +137,23 @@ func TestOpenSSLSaysSo(t *testing.T) {
 		if said := f.PeersSay[len(f.PeersSay)-1]; said.Peer != "OpenSSL" || !strings.Contains(string(out), said.Text) {
 			t.Errorf("%s: OpenSSL says\n%s\nthe finding has %q", word, out, f.PeersSay)
 		}
+	}
+}
+
+// A negative serial number keeps Go from reading a certificate at all, so that
+// one has to be made by hand.
+func TestNegativeSerial(t *testing.T) {
+	w := newWorld(t)
+	der := append([]byte{}, w.issue(minica.Options{Change: func(c *x509.Certificate) { c.SerialNumber = big.NewInt(0x11223344) }}).Leaf.Raw...)
+	at := strings.Index(string(der), "\x02\x04\x11\x22\x33\x44")
+	if at < 0 {
+		t.Fatal("the serial number is not where it was put")
+	}
+	der[at+2] = 0x91
+	r := check.Run(check.Options{Paths: []string{w.file("negative.crt", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))}})
+	f := found(t, r, "negative-serial")
+	_, err := x509.ParseCertificate(der)
+	if err == nil || err.Error() != f.PeersSay[0].Text {
+		t.Errorf("Go says %v, the finding has %q", err, f.PeersSay[0].Text)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/pem"
-	"math/big"
 	"os"
 	"regexp"
 	"strings"
@@ -331,22 +330,4 @@ func read(t *testing.T, file string) string {
 		t.Fatal(err)
 	}
 	return string(data)
-}
-
-// A negative serial number keeps Go from reading a certificate at all, so that
-// one has to be made by hand.
-func TestNegativeSerial(t *testing.T) {
-	w := newWorld(t)
-	der := append([]byte{}, w.issue(minica.Options{Change: func(c *x509.Certificate) { c.SerialNumber = big.NewInt(0x11223344) }}).Leaf.Raw...)
-	at := strings.Index(string(der), "\x02\x04\x11\x22\x33\x44")
-	if at < 0 {
-		t.Fatal("the serial number is not where it was put")
-	}
-	der[at+2] = 0x91
-	r := check.Run(check.Options{Paths: []string{w.file("negative.crt", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))}})
-	f := found(t, r, "negative-serial")
-	_, err := x509.ParseCertificate(der)
-	if err == nil || err.Error() != f.PeersSay[0].Text {
-		t.Errorf("Go says %v, the finding has %q", err, f.PeersSay[0].Text)
-	}
 }
