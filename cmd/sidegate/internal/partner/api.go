@@ -69,7 +69,7 @@ func (a *api) register(w http.ResponseWriter, r *http.Request) {
 	a.log("webhook %q at %q, wanted by %q", wanted.Type, wanted.URL, caller)
 	told, err := a.hooks.deliver(r.Context(), wanted)
 	if err != nil {
-		a.log("webhook not delivered: %v", err)
+		a.log("webhook not delivered: %q", err.Error())
 		answer(w, http.StatusUnprocessableEntity, map[string]string{"caller": caller, "error": err.Error()})
 		return
 	}

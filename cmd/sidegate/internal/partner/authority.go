@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,6 +22,8 @@ const (
 	rootFile         = "root.crt"
 	requestSuffix    = ".csr"
 	maxRequest       = 64 << 10
+
+	organization = "Rehearsal" // by which what it has issued is told from real certificates
 )
 
 // An authority signs the requests that are put into a directory, as a public CA
@@ -34,11 +37,11 @@ type authority struct {
 
 // newAuthority founds an authority and publishes its certificates in dir.
 func newAuthority(dir string, say func(string, ...any)) (*authority, error) {
-	root, err := minica.New(minica.Options{Subject: "CN=Rehearsal Root,O=Rehearsal,C=BE", NotAfter: time.Now().AddDate(10, 0, 0)})
+	root, err := minica.New(minica.Options{Subject: "CN=Rehearsal Root,O=" + organization + ",C=BE", NotAfter: time.Now().AddDate(10, 0, 0)})
 	if err != nil {
 		return nil, err
 	}
-	ca, err := root.NewCA(minica.Options{Subject: "CN=Rehearsal OV CA,O=Rehearsal,C=BE", NotAfter: time.Now().AddDate(5, 0, 0)})
+	ca, err := root.NewCA(minica.Options{Subject: "CN=Rehearsal OV CA,O=" + organization + ",C=BE", NotAfter: time.Now().AddDate(5, 0, 0)})
 	if err != nil {
 		return nil, err
 	}
@@ -49,17 +52,58 @@ func newAuthority(dir string, say func(string, ...any)) (*authority, error) {
 	return a, errors.Join(a.publish(rootFile, root.PEM()), a.publish(intermediateFile, ca.PEM()))
 }
 
-// publish writes a file whole: whoever waits for it never reads half of it.
+// publish writes a file whole: whoever waits for it never reads half of it. What
+// is not from a rehearsal is never replaced: it may be the user's real certificate,
+// with its key.
 func (a *authority) publish(name string, data []byte) error {
 	path := filepath.Join(a.dir, name)
-	err := os.WriteFile(path+".part", data, 0o644)
-	if err == nil {
-		err = os.Rename(path+".part", path)
+	if !replaceable(path) {
+		return fmt.Errorf("%q is there already, and not from a rehearsal: it is left as it is; use a folder of its own", name)
 	}
-	if err != nil {
+	if err := replace(path, data); err != nil {
 		return fmt.Errorf("publish %q: %w", name, err)
 	}
 	return nil
+}
+
+// replaceable reports whether path is free, or holds nothing but certificates that
+// an authority of a rehearsal has issued.
+func replaceable(path string) bool {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxRequest {
+		return false
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return false
+	}
+	block, rest := pem.Decode(data)
+	if block == nil || block.Type != "CERTIFICATE" || len(bytes.TrimSpace(rest)) > 0 {
+		return false
+	}
+	c, err := x509.ParseCertificate(block.Bytes)
+	return err == nil && len(c.Issuer.Organization) == 1 && c.Issuer.Organization[0] == organization
+}
+
+// replace puts a file in the place of path at once, through one that nobody else
+// can have put there.
+func replace(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".rehearsal-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Chmod(0o644), f.Close()) // certificates are public
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		err = errors.Join(err, os.Remove(f.Name()))
+	}
+	return err
 }
 
 // run signs what lies in the directory and what is put there until ctx is done.

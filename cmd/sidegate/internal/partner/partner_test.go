@@ -78,6 +78,41 @@ func TestAuthoritySignsOnlyRequestsAndSaysWhyNot(t *testing.T) {
 	world.says(t, `"broken.csr" is not signed: the request is not signed by its own key`)
 }
 
+func TestAuthorityReplacesNothingThatIsNotItsOwn(t *testing.T) {
+	world := begin(t)
+	kept := map[string][]byte{}
+	for name, text := range map[string]string{"both": "-----BEGIN PRIVATE KEY-----\n", "notes": "mine\n"} {
+		kept[name] = []byte(text)
+		world.put(t, name+".crt", kept[name])
+		world.put(t, name+".csr", request(t, newKey(t), "CN=web"))
+		world.says(t, `"`+name+`.crt" is there already`)
+	}
+	if err := os.Symlink(filepath.Join(world.dir, "notes.crt"), filepath.Join(world.dir, "link.crt")); err != nil {
+		t.Fatal(err)
+	}
+	world.put(t, "link.csr", request(t, newKey(t), "CN=web"))
+	world.says(t, `"link.crt" is there already`)
+	for name, want := range kept {
+		if got, err := os.ReadFile(filepath.Join(world.dir, name+".crt")); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s.crt is now %q, %v", name, got, err)
+		}
+	}
+
+	world.certified(t, "CN=first")
+	again := request(t, newKey(t), "CN=second")
+	world.put(t, "server.csr", again)
+	for until := time.Now().Add(10 * time.Second); ; <-time.After(5 * time.Millisecond) {
+		data, _ := os.ReadFile(filepath.Join(world.dir, "server.crt"))
+		block, _ := pem.Decode(data)
+		if c, err := x509.ParseCertificate(block.Bytes); err == nil && c.Subject.CommonName == "second" {
+			return
+		}
+		if time.Now().After(until) {
+			t.Fatal("what it has signed itself is not replaced")
+		}
+	}
+}
+
 func TestPartnerListensOnLoopbackOnly(t *testing.T) {
 	for _, address := range []string{"0.0.0.0:0", ":0", "192.0.2.1:0", "9443"} {
 		if err := Run(t.Context(), Options{Dir: t.TempDir(), Listen: address, Out: io.Discard}); err == nil {
