@@ -7,9 +7,13 @@ import (
 	"testing"
 )
 
+// proxyReason is how package proxy defines its words.
+var proxyReason = regexp.MustCompile(`= reason\("([a-z-]+)"\)`)
+
 // Where the reason words are defined, and how.
 var reasonSources = map[string]*regexp.Regexp{
-	"../proxy/record.go":          regexp.MustCompile(`= reason\("([a-z-]+)"\)`),
+	"../proxy/record.go":          proxyReason,
+	"../proxy/egress_fault.go":    proxyReason,
 	"../proxy/policy/decide.go":   regexp.MustCompile(`Reason = "([a-z-]+)"`),
 	"../proxy/certs/verify.go":    regexp.MustCompile(`Reason\w+ += "([a-z-]+)"`),
 	"../proxy/http1/violation.go": regexp.MustCompile(`= "([a-z-]+)"`),

@@ -1,18 +1,14 @@
 package proxy
 
 import (
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/asn1"
 	"errors"
-	"fmt"
 	"net/netip"
 	"sync"
 	"time"
 
 	"github.com/sidegate/sidegate/proxy/certs"
 	"github.com/sidegate/sidegate/proxy/policy"
-	"github.com/sidegate/sidegate/proxy/subject"
 )
 
 // A verdict is what one generation says of one connection's client. It is
@@ -39,7 +35,7 @@ func newVerdict(g *generation, presented []*x509.Certificate, v certs.Verified, 
 		return out
 	}
 	return g.known.verdict(v, func() *verdict {
-		out.client, out.unnamed = clientOf(presented[0])
+		out.client, out.unnamed = policy.ClientOf(presented[0])
 		if out.unnamed != nil {
 			return out
 		}
@@ -100,45 +96,6 @@ func (c *conn) current(now time.Time) *verdict {
 	return v
 }
 
-// clientOf reads what policy needs from a certificate. The error says that its
-// Subject or Issuer cannot be told from another's.
-func clientOf(cert *x509.Certificate) (*policy.Client, error) {
-	sub, err := subject.FromDER(cert.RawSubject)
-	c := &policy.Client{
-		Subject:     sub,
-		Serial:      serialOf(cert),
-		Fingerprint: sha256.Sum256(cert.Raw),
-		SPKI:        sha256.Sum256(cert.RawSubjectPublicKeyInfo),
-		DNSNames:    cert.DNSNames,
-		URIs:        urisOf(cert),
-		Emails:      cert.EmailAddresses,
-	}
-	for _, ip := range cert.IPAddresses {
-		if a, ok := netip.AddrFromSlice(ip); ok {
-			c.IPs = append(c.IPs, a.Unmap())
-		}
-	}
-	// A certificate may have no Subject and speak by its SANs only, as SPIFFE's
-	// do. No rule about Subjects matches it and no X-Client-Subject is set.
-	if a, ok := errors.AsType[*subject.AmbiguousError](err); ok && a.Reason == subject.Empty {
-		err = nil
-	}
-	if err != nil {
-		return c, err
-	}
-	if c.Issuer, err = subject.FromDER(cert.RawIssuer); err != nil {
-		return c, err
-	}
-	if n := len(c.Subject.String()) + len(c.Issuer.String()); n > maxNames {
-		return c, fmt.Errorf("the Subject and the Issuer have %d bytes, more than the %d that applications can be expected to take in headers", n, maxNames)
-	}
-	return c, nil
-}
-
-// maxNames bounds what a certificate can put into headers and the log, in bytes
-// of the canonical form. Real names have 50 to 300.
-const maxNames = 4096
-
 // clientIP returns the address of the client without its port.
 func (c *conn) clientIP() string {
 	addr, err := netip.ParseAddrPort(c.RemoteAddr().String())
@@ -146,47 +103,4 @@ func (c *conn) clientIP() string {
 		return "unknown" // RFC 7239 §6.2; by the PROXY protocol it may be the path of a socket
 	}
 	return addr.Addr().WithZone("").Unmap().String()
-}
-
-// serialOf returns the serial number in lower-case hex, an even number of
-// digits, as OpenSSL prints it but for the case.
-func serialOf(cert *x509.Certificate) string {
-	if cert.SerialNumber == nil {
-		return ""
-	}
-	s := cert.SerialNumber.Text(16)
-	if len(s)%2 == 1 {
-		s = "0" + s
-	}
-	return s
-}
-
-var oidSubjectAltName = asn1.ObjectIdentifier{2, 5, 29, 17}
-
-// tagURI is that of uniformResourceIdentifier in a GeneralName (RFC 5280 §4.2.1.6).
-const tagURI = 6
-
-// urisOf returns the URIs among the subject alternative names byte for byte.
-// What [x509.Certificate] has was parsed, and is another text once written
-// again: "spiffe://a/b#" would become "spiffe://a/b".
-func urisOf(cert *x509.Certificate) (uris []string) {
-	for _, ext := range cert.Extensions {
-		if !ext.Id.Equal(oidSubjectAltName) {
-			continue
-		}
-		var names, name asn1.RawValue
-		if _, err := asn1.Unmarshal(ext.Value, &names); err != nil {
-			return nil
-		}
-		for rest := names.Bytes; len(rest) > 0; {
-			var err error
-			if rest, err = asn1.Unmarshal(rest, &name); err != nil {
-				return nil
-			}
-			if name.Class == asn1.ClassContextSpecific && name.Tag == tagURI {
-				uris = append(uris, string(name.Bytes))
-			}
-		}
-	}
-	return uris
 }

@@ -32,7 +32,7 @@ type Egress struct {
 	draining   atomic.Bool
 	closings   pace // of the log lines about an application that went away
 	overflow   pace // and of those about too many connections
-	failures   failures
+	failures   recent[Failure]
 
 	mu    sync.Mutex // guards conns
 	conns map[*appConn]struct{}
@@ -50,7 +50,7 @@ func NewEgress(name string, b *certs.Bundle, s *EgressSettings, m *Metrics, log 
 		ErrorHandler:  outgoingFailed,
 		FlushInterval: -1, // what the partner sends goes out as it comes
 		BufferPool:    &bufferPool{},
-		ErrorLog:      e.newErrorLog(),
+		ErrorLog:      newErrorLog(name, log),
 	}
 	return e, e.Configure(b, s)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"strings"
@@ -36,7 +35,7 @@ func newAppServer(e *Egress) *http.Server {
 		DisableGeneralOptionsHandler: true,
 		Protocols:                    new(http.Protocols),
 		HTTP2:                        &http.HTTP2Config{MaxConcurrentStreams: 250, SendPingTimeout: 30 * time.Second},
-		ErrorLog:                     e.newErrorLog(),
+		ErrorLog:                     newErrorLog(e.name, e.log),
 	}
 	s.Protocols.SetHTTP1(true)
 	s.Protocols.SetUnencryptedHTTP2(true)
@@ -220,20 +219,4 @@ func (c *readAgain) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	return c.Conn.Read(p)
-}
-
-// egressErrorLog takes what net/http says on its own. What concerns a request is in
-// its log line.
-type egressErrorLog struct{ e *Egress }
-
-//nolint:forbidigo // net/http takes nothing else; its lines end in logr
-func (e *Egress) newErrorLog() *log.Logger { return log.New(egressErrorLog{e}, "", 0) }
-
-func (l egressErrorLog) Write(p []byte) (int, error) {
-	if m := string(p); strings.HasPrefix(m, "http: panic") || strings.HasPrefix(m, "http2: panic") {
-		l.e.log.Error(nil, "a request panicked; this is a bug of Sidegate", "listener", l.e.name, "message", m)
-		return len(p), nil
-	}
-	l.e.log.V(1).Info("http server", "listener", l.e.name, "message", quote(string(p)))
-	return len(p), nil
 }

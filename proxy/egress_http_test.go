@@ -151,13 +151,7 @@ func TestAPOSTIsNeverSentTwice(t *testing.T) {
 		if status, _ := o.get("/"); status != 204 {
 			t.Fatalf("GET = %d", status)
 		}
-		r, _ := http.NewRequest("POST", o.url("/"), strings.NewReader(body))
-		r.Header.Set("Idempotency-Key", "once")
-		res, err := o.app.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if status, text := readAll(t, res); status != 502 || !strings.Contains(text, "server-failed") {
+		if status, text := o.postOnce(body); status != 502 || !strings.Contains(text, "server-failed") {
 			t.Errorf("POST = %d %q, want 502 server-failed", status, text)
 		}
 	}

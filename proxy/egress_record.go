@@ -3,10 +3,10 @@ package proxy
 import (
 	"crypto/x509"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/sidegate/sidegate/proxy/http1"
+	"github.com/sidegate/sidegate/proxy/policy"
 )
 
 // A Failure is one request that did not reach the partner, or was not answered,
@@ -18,31 +18,8 @@ type Failure struct {
 	Server string    `json:"server,omitempty"` // canonical Subject of the certificate that the server presented
 }
 
-// failures keeps the last of them. They are not the fast path: a lock does.
-type failures struct {
-	mu   sync.Mutex
-	ring [32]Failure
-	next int
-}
-
-func (l *failures) add(f Failure) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.ring[l.next%len(l.ring)] = f
-	l.next++
-}
-
 // Failures returns the last requests that failed or were refused, newest first.
-func (e *Egress) Failures() []Failure {
-	l := &e.failures
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	out := make([]Failure, 0, min(l.next, len(l.ring)))
-	for i := l.next - 1; i >= max(0, l.next-len(l.ring)); i-- {
-		out = append(out, l.ring[i%len(l.ring)])
-	}
-	return out
-}
+func (e *Egress) Failures() []Failure { return e.failures.all() }
 
 // record logs and counts one request.
 func (e *Egress) record(x *outgoing) {
@@ -103,7 +80,7 @@ func (e *Egress) recordFailure(x *outgoing, kv []any) {
 
 // serverFields say whose certificate the server presented.
 func serverFields(cert *x509.Certificate) []any {
-	return []any{"serverSubject", shown(cert.RawSubject), "serverIssuer", shown(cert.RawIssuer), "serverSerial", serialOf(cert)}
+	return []any{"serverSubject", shown(cert.RawSubject), "serverIssuer", shown(cert.RawIssuer), "serverSerial", policy.SerialOf(cert)}
 }
 
 // recordViolation logs and counts bytes of the application that are not strictly

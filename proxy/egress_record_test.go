@@ -5,27 +5,12 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/sidegate/sidegate/proxy"
 )
-
-func TestEveryReasonOfAnEgressIsExplained(t *testing.T) {
-	doc, err := os.ReadFile("../docs/reasons.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, word := range proxy.EgressReasons() {
-		if !strings.Contains(string(doc), "`"+word+"`") {
-			t.Errorf("docs/reasons.md does not explain %q", word)
-		}
-	}
-}
 
 func TestWhatHappensIsLoggedAndCounted(t *testing.T) {
 	o := openOutlet(t)

@@ -19,13 +19,7 @@ func (x *outgoing) answer(f *fault) {
 	if x.status != 0 {
 		return // the response has begun
 	}
-	h := x.w.Header()
-	h.Set("Content-Type", answerType)
-	h.Set("X-Content-Type-Options", answerSniff)
-	h.Set("Cache-Control", answerStore)
-	if name, value := f.field(); name != "" {
-		h.Set(name, value)
-	}
+	f.setFields(x.w.Header())
 	x.closing = x.closing || f.closes()
 	x.body.interruptAfter(lingerTimeout)
 	x.WriteHeader(f.status)

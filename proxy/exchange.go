@@ -92,6 +92,16 @@ func (f *fault) field() (name, value string) {
 	return "", ""
 }
 
+// setFields sets the fields of the answer.
+func (f *fault) setFields(h http.Header) {
+	h.Set("Content-Type", answerType)
+	h.Set("X-Content-Type-Options", answerSniff)
+	h.Set("Cache-Control", answerStore)
+	if name, value := f.field(); name != "" {
+		h.Set(name, value)
+	}
+}
+
 // line is the content of an answer.
 func (f *fault) line() string {
 	return strconv.Itoa(f.status) + " " + http.StatusText(f.status) + ": " + string(f.reason) + "\n"

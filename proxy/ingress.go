@@ -39,7 +39,7 @@ type Ingress struct {
 	relays     atomic.Int64 // connections that are served by a relay
 	forwarding atomic.Int64 // requests at the application
 	warned     atomic.Int64 // unix time of the last "too many connections" line
-	recent     recent
+	recent     recent[Refusal]
 	waiting    waitingStreams
 	refusals   pace // of the log lines about handshakes
 	closings   pace // and about clients that went away
@@ -72,7 +72,7 @@ func NewIngress(name string, b *certs.Bundle, s *Settings, m *Metrics, log logr.
 		ModifyResponse: checkResponse,
 		FlushInterval:  -1, // what the application sends goes out as it comes
 		BufferPool:     &bufferPool{},
-		ErrorLog:       in.newErrorLog(),
+		ErrorLog:       newErrorLog(name, log),
 	}
 	return in, in.Configure(b, s)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/sidegate/sidegate/proxy/certs"
 	"github.com/sidegate/sidegate/proxy/metric"
+	"github.com/sidegate/sidegate/proxy/policy"
 )
 
 // stores tells what the certificate stores say of themselves at the time of a
@@ -58,7 +59,7 @@ func (s *stores) tell(to *metric.Scrape) {
 		to.Value(s.notServed, flag(st.Fault != nil), listener)
 		to.Value(s.polling, flag(st.Polling), listener)
 		for _, it := range st.Bundle.Items { // one that is twice in a file is told twice, and is one series
-			to.Value(s.notAfter, float64(it.Cert.NotAfter.Unix()), listener, it.File, it.Role, nameOf(it.Cert.RawSubject), serialOf(it.Cert))
+			to.Value(s.notAfter, float64(it.Cert.NotAfter.Unix()), listener, it.File, it.Role, nameOf(it.Cert.RawSubject), policy.SerialOf(it.Cert))
 		}
 	}
 }

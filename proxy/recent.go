@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"slices"
 	"sync"
 	"time"
 )
@@ -18,31 +17,34 @@ type Refusal struct {
 	Allow   string    `json:"allow,omitempty"` // the line that would let this Subject in
 }
 
-// recent keeps the last refusals. Refusals are not the fast path: a lock does.
-type recent struct {
+// A recent keeps the last entries for the status page. They are not the fast path: a
+// lock does.
+type recent[T any] struct {
 	mu   sync.Mutex
-	ring [32]Refusal
+	ring [32]T
 	next int
 }
 
-func (r *recent) add(f Refusal) {
+func (r *recent[T]) add(entry T) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.ring[r.next%len(r.ring)] = f
+	r.ring[r.next%len(r.ring)] = entry
 	r.next++
 }
 
-// Refusals returns the last refused requests and handshakes, newest first.
-func (in *Ingress) Refusals() []Refusal {
-	r := &in.recent
+// all returns the entries, newest first.
+func (r *recent[T]) all() []T {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out := make([]Refusal, 0, len(r.ring))
+	out := make([]T, 0, min(r.next, len(r.ring)))
 	for i := r.next - 1; i >= max(0, r.next-len(r.ring)); i-- {
 		out = append(out, r.ring[i%len(r.ring)])
 	}
-	return slices.Clip(out)
+	return out
 }
+
+// Refusals returns the last refused requests and handshakes, newest first.
+func (in *Ingress) Refusals() []Refusal { return in.recent.all() }
 
 // linesPerSecond bounds the log lines about refused handshakes, which cost
 // nothing to provoke. What is not logged is counted all the same.

@@ -123,7 +123,7 @@ func certificateFields(cert *x509.Certificate) []any {
 	}
 	fp := sha256.Sum256(cert.Raw)
 	return []any{"subject", shown(cert.RawSubject), "issuer", shown(cert.RawIssuer),
-		"serial", serialOf(cert), "fingerprint", hex.EncodeToString(fp[:])}
+		"serial", policy.SerialOf(cert), "fingerprint", hex.EncodeToString(fp[:])}
 }
 
 // nameOf renders a name for the log, also one that is refused.

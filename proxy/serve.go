@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-logr/logr"
+
 	"github.com/sidegate/sidegate/proxy/http1"
 )
 
@@ -70,7 +72,7 @@ func (in *Ingress) newServer(l Limits) *server {
 		DisableGeneralOptionsHandler: true, // OPTIONS * is answered by nobody unasked
 		Protocols:                    new(http.Protocols),
 		HTTP2:                        &http.HTTP2Config{MaxConcurrentStreams: l.MaxStreams, SendPingTimeout: 30 * time.Second},
-		ErrorLog:                     in.newErrorLog(),
+		ErrorLog:                     newErrorLog(in.name, in.log),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, connKey{}, connOf(c))
 		},
@@ -151,18 +153,24 @@ func (h *handoff) Close() error {
 func (h *handoff) Addr() net.Addr { return &net.TCPAddr{} }
 
 // errorLog takes what net/http says on its own. It is about single connections
-// that misbehave; what concerns a request is in its Record.
-type errorLog struct{ in *Ingress }
+// that misbehave; what concerns a request has a log line of its own.
+type errorLog struct {
+	listener string
+	log      logr.Logger
+}
 
 //nolint:forbidigo // net/http takes nothing else; its lines end in logr
-func (in *Ingress) newErrorLog() *log.Logger { return log.New(errorLog{in}, "", 0) }
+func newErrorLog(listener string, to logr.Logger) *log.Logger {
+	return log.New(errorLog{listener, to}, "", 0)
+}
 
+// Write implements io.Writer.
 func (l errorLog) Write(p []byte) (int, error) {
 	if m := string(p); strings.HasPrefix(m, "http: panic") || strings.HasPrefix(m, "http2: panic") {
-		l.in.log.Error(nil, "a request panicked; this is a bug of Sidegate", "listener", l.in.name, "message", string(p))
+		l.log.Error(nil, "a request panicked; this is a bug of Sidegate", "listener", l.listener, "message", m)
 		return len(p), nil
 	}
-	l.in.log.V(1).Info("http server", "listener", l.in.name, "message", quote(string(p)))
+	l.log.V(1).Info("http server", "listener", l.listener, "message", quote(string(p)))
 	return len(p), nil
 }
 

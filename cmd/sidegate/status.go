@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sidegate/sidegate/proxy/admin"
+	"github.com/sidegate/sidegate/proxy/certs"
 	"github.com/sidegate/sidegate/proxy/config"
 )
 
@@ -19,11 +21,8 @@ func (g *gate) status() admin.Ingress {
 		Connections: g.ingress.Connections(),
 		Withdrawn:   g.withdrawn,
 		Certs:       certificates,
-		Warnings:    append([]string(nil), certificates.Bundle.Warnings...),
+		Warnings:    warnings(certificates.Bundle, g.bound.NeedsRestart(g.cfg)),
 		Refusals:    g.ingress.Refusals(),
-	}
-	for _, change := range g.bound.NeedsRestart(g.cfg) {
-		shown.Warnings = append(shown.Warnings, "needs a restart: "+change)
 	}
 	for i := range g.cfg.Allow {
 		shown.Rules = append(shown.Rules, admin.Rule{Name: g.cfg.Allow[i].Name, Conditions: conditions(&g.cfg.Allow[i])})
@@ -35,21 +34,27 @@ func (g *gate) status() admin.Ingress {
 // sidecar must be held.
 func (o *outlet) status() admin.Egress {
 	certificates := o.store.Status()
-	shown := admin.Egress{
+	return admin.Egress{
 		Name:        o.name,
 		Listen:      addrOf(o.ln),
 		Upstream:    o.cfg.Upstream.String(),
 		Connections: o.egress.Connections(),
 		Withdrawn:   o.withdrawn,
 		Certs:       certificates,
-		Warnings:    append([]string(nil), certificates.Bundle.Warnings...),
+		Warnings:    warnings(certificates.Bundle, o.bound.NeedsRestart(o.cfg)),
 		Checks:      checks(o.cfg),
 		Failures:    o.egress.Failures(),
 	}
-	for _, change := range o.bound.NeedsRestart(o.cfg) {
-		shown.Warnings = append(shown.Warnings, "needs a restart: "+change)
+}
+
+// warnings are those about the certificates, and the changes of the configuration
+// that wait for a restart.
+func warnings(b *certs.Bundle, changes []string) []string {
+	all := slices.Clone(b.Warnings)
+	for _, change := range changes {
+		all = append(all, "needs a restart: "+change)
 	}
-	return shown
+	return all
 }
 
 // checks writes out what out asks of the server and of requests, as conditions does

@@ -11,60 +11,23 @@ func (p *page) egress(n int, out *EgressReport) {
 	p.put("\n  </div>\n  </div>\n</section>\n")
 }
 
-// A series is several failures for one reason at one server, of which the newest
-// is shown.
-type series struct {
-	CallReport
-	Times int
-}
-
-// seriesOf returns the series in failed, in the order of their newest.
-func seriesOf(failed []CallReport) []*series {
-	type key struct{ reason, server string }
-	var out []*series
-	at := make(map[key]*series)
-	for _, f := range failed {
-		k := key{f.Reason, f.Server}
-		if at[k] == nil {
-			at[k] = &series{CallReport: f}
-			out = append(out, at[k])
-		}
-		at[k].Times++
-	}
-	return out
-}
-
 func (p *page) failed(n int, failed []CallReport) {
-	p.card(n, "refusals", "Last failed calls")
-	if len(failed) == 0 {
-		p.put(`    <p class="empty">No call failed since the start.</p>` + "\n  </section>\n")
-		return
-	}
-	p.put(`    <ol class="refusals">` + "\n")
-	for _, s := range seriesOf(failed) {
-		p.series(s)
-	}
-	p.put("    </ol>\n  </section>\n")
+	type series struct{ reason, server string }
+	groups := grouped(failed, func(c *CallReport) series { return series{c.Reason, c.Server} })
+	repeatedCard(p, n, "Last failed calls", "No call failed since the start.", groups, func(c *CallReport) string { return c.Reason }, p.call)
 }
 
-func (p *page) series(s *series) {
-	p.put(`      <li>
-        <p class="head"><b class="reason">%s</b>
-`, s.Reason)
-	if s.Times > 1 {
-		p.put(`          <span class="chip">%s times</span>`+"\n", s.Times)
+func (p *page) call(c *CallReport) {
+	p.put(`          <span class="muted small">%s</span></p>`+"\n", p.ago(c.Time))
+	if c.Explanation != "" {
+		p.put("        <p>%s</p>\n", c.Explanation)
 	}
-	p.put(`          <span class="muted small">%s</span></p>`+"\n", p.ago(s.Time))
-	if s.Explanation != "" {
-		p.put("        <p>%s</p>\n", s.Explanation)
+	if c.Server != "" {
+		p.put("        <p>The server presented <code>%s</code></p>\n", c.Server)
 	}
-	if s.Server != "" {
-		p.put("        <p>The server presented <code>%s</code></p>\n", s.Server)
+	if c.Detail != "" {
+		p.put(`        <p class="muted small">%s</p>`+"\n", c.Detail)
 	}
-	if s.Detail != "" {
-		p.put(`        <p class="muted small">%s</p>`+"\n", s.Detail)
-	}
-	p.put("      </li>\n")
 }
 
 func (p *page) checks(n int, checks []string) {

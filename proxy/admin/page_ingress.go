@@ -147,30 +147,15 @@ func bar(c *Certificate) markup {
 	return markup(p.String())
 }
 
-// A group is several refusals of one client for one reason, of which the newest
-// is shown: a client that tries again and again must not hide the others.
-type group struct {
-	RefusalReport
-	Times int
-}
+// A refused is a client that was refused for one reason. Without a Subject it is
+// told by its address.
+type refused struct{ reason, subject, host string }
 
-// grouped returns the groups in rs, in the order of their newest.
-func grouped(rs []RefusalReport) []*group {
-	type key struct{ reason, subject, host string }
-	var out []*group
-	at := make(map[key]*group)
-	for _, r := range rs {
-		k := key{reason: r.Reason, subject: r.Subject}
-		if k.subject == "" {
-			k.host = host(r.Remote)
-		}
-		if at[k] == nil {
-			at[k] = &group{RefusalReport: r}
-			out = append(out, at[k])
-		}
-		at[k].Times++
+func refusedOf(r *RefusalReport) refused {
+	if r.Subject == "" {
+		return refused{reason: r.Reason, host: host(r.Remote)}
 	}
-	return out
+	return refused{reason: r.Reason, subject: r.Subject}
 }
 
 func host(addr string) string {
@@ -182,43 +167,28 @@ func host(addr string) string {
 }
 
 func (p *page) refusals(n int, refusals []RefusalReport) {
-	p.card(n, "refusals", "Last refusals")
-	if len(refusals) == 0 {
-		p.put(`    <p class="empty">Nobody was refused since the start.</p>` + "\n  </section>\n")
-		return
-	}
-	p.put(`    <ol class="refusals">` + "\n")
-	for _, g := range grouped(refusals) {
-		p.group(g)
-	}
-	p.put("    </ol>\n  </section>\n")
+	repeatedCard(p, n, "Last refusals", "Nobody was refused since the start.", grouped(refusals, refusedOf),
+		func(r *RefusalReport) string { return r.Reason }, p.refusal)
 }
 
-func (p *page) group(g *group) {
-	p.put(`      <li>
-        <p class="head"><b class="reason">%s</b>
-`, g.Reason)
-	if g.Times > 1 {
-		p.put(`          <span class="chip">%s times</span>`+"\n", g.Times)
-	}
-	if g.Status != 0 {
-		p.put(`          <span class="chip">%s</span>`+"\n", g.Status)
+func (p *page) refusal(r *RefusalReport) {
+	if r.Status != 0 {
+		p.put(`          <span class="chip">%s</span>`+"\n", r.Status)
 	} else {
 		p.put(`          <span class="chip">TLS</span>` + "\n")
 	}
-	p.put(`          <span class="muted small">%s, from <code>%s</code></span></p>`+"\n", p.ago(g.Time), g.Remote)
-	if g.Explanation != "" {
-		p.put("        <p>%s</p>\n", g.Explanation)
+	p.put(`          <span class="muted small">%s, from <code>%s</code></span></p>`+"\n", p.ago(r.Time), r.Remote)
+	if r.Explanation != "" {
+		p.put("        <p>%s</p>\n", r.Explanation)
 	}
-	if g.Allow != "" {
-		p.put(`        <pre class="paste" tabindex="0" aria-label="line to paste into a rule"><code>%s</code></pre>`+"\n", g.Allow)
-	} else if g.Subject != "" {
-		p.put("        <p><code>%s</code></p>\n", g.Subject)
+	if r.Allow != "" {
+		p.put(`        <pre class="paste" tabindex="0" aria-label="line to paste into a rule"><code>%s</code></pre>`+"\n", r.Allow)
+	} else if r.Subject != "" {
+		p.put("        <p><code>%s</code></p>\n", r.Subject)
 	}
-	if g.Detail != "" {
-		p.put(`        <p class="muted small">%s</p>`+"\n", g.Detail)
+	if r.Detail != "" {
+		p.put(`        <p class="muted small">%s</p>`+"\n", r.Detail)
 	}
-	p.put("      </li>\n")
 }
 
 func (p *page) rules(n int, rules []Rule) {

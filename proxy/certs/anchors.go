@@ -84,7 +84,7 @@ func (p *parser) authorityCerts(s *source) []*x509.Certificate {
 		return nil
 	case len(held.certs) == 0:
 		p.fault(&Fault{Code: CodeCAEmpty, File: s.file, Problem: "holds no CA certificate" + instead(held),
-			Fix: "put the certificates of the CAs here whose clients are to be let in"})
+			Fix: p.usage.words().putCAs})
 		return nil
 	case len(held.keys) > 0:
 		p.warn(CodeStrayKey, s.file, "also holds a private key: a CA file needs none, and this one should not be here")
@@ -119,11 +119,11 @@ func (p *parser) noAnchor(leaves int) *Fault {
 	if leaves == 0 {
 		return &Fault{Code: CodeCAEmpty, File: p.caFiles(),
 			Problem: "no CA certificate is there: " + p.warned(),
-			Fix:     "put the certificates of the CAs here whose clients are to be let in"}
+			Fix:     p.usage.words().putCAs}
 	}
 	return &Fault{Code: CodeCANotCA, File: p.caFiles(),
 		Problem: "holds no CA certificate: " + p.warned(),
-		Fix:     "put the certificate of the issuer here; a single client is pinned by certSHA256 in a rule"}
+		Fix:     "put the certificate of the issuer here; " + p.usage.words().pinOne}
 }
 
 // warned joins the warnings so far. Of one file that was named itself, the name
@@ -144,7 +144,7 @@ func (p *parser) anchorDates() {
 		if c, when := outOfDate(item.Cert, p.now); c != "" && item.Role == roleCA {
 			code = c
 			stale = append(stale, shownSubject(item.Cert)+" "+when)
-			p.warn(CodeCAExpired, item.File, "the CA %s %s: no client below it passes", shownSubject(item.Cert), when)
+			p.warn(CodeCAExpired, item.File, "the CA %s %s: no %s below it passes", shownSubject(item.Cert), when, p.usage.words().peer)
 		}
 	}
 	if len(stale) < len(p.out.Anchors) {

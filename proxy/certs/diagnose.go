@@ -39,7 +39,7 @@ func (b *Bundle) refuse(s *sifting, now time.Time, err error) *Refusal {
 	}
 	for i, c := range t.path {
 		if code, when := outOfDate(c, now); code != "" {
-			return refusal(leaf, code, err, "%s", dated(i, c, when))
+			return refusal(leaf, code, err, "%s", b.dated(i, c, when))
 		}
 	}
 	return badChain(leaf, err)
@@ -60,10 +60,10 @@ func (b *Bundle) nowhere(s *sifting, path []*x509.Certificate, now time.Time, er
 }
 
 // dated says which certificate of a chain is out of date.
-func dated(depth int, c *x509.Certificate, when string) string {
+func (b *Bundle) dated(depth int, c *x509.Certificate, when string) string {
 	switch {
 	case depth == 0 && strings.HasPrefix(when, "expired"):
-		return when + ": the client must present a renewed one"
+		return when + ": the " + b.usage.words().peer + " must present a renewed one"
 	case depth == 0:
 		return when + ": if that date is past, look at the clock of the node"
 	}
@@ -143,9 +143,9 @@ func (b *Bundle) unknown(path, sent []*x509.Certificate, now time.Time) string {
 	case bytes.Equal(top.RawIssuer, top.RawSubject):
 		fmt.Fprintf(&s, "leads to the root %s, which is not trusted", shownSubject(top))
 	case len(path) == 1:
-		s.WriteString("is by an issuer that is not trusted, " + absent(len(sent)))
+		s.WriteString("is by an issuer that is not trusted, " + b.absent(len(sent)))
 	default:
-		fmt.Fprintf(&s, "leads to the issuer %s%s, which is not trusted, %s", shownIssuer(top), shownAKI(top), absent(len(sent)))
+		fmt.Fprintf(&s, "leads to the issuer %s%s, which is not trusted, %s", shownIssuer(top), shownAKI(top), b.absent(len(sent)))
 	}
 	if issuerIn(top, b.Anchors) != nil {
 		s.WriteString("; a CA of that name is trusted, but it has another key")
@@ -160,12 +160,13 @@ func (b *Bundle) unknown(path, sent []*x509.Certificate, now time.Time) string {
 	return s.String()
 }
 
-// absent says what the client sent in place of the issuer that is missing.
-func absent(sent int) string {
+// absent says what the peer sent in place of the issuer that is missing.
+func (b *Bundle) absent(sent int) string {
+	peer := b.usage.words().peer
 	if sent == 0 {
-		return "and the client sent no intermediate certificate with it"
+		return "and the " + peer + " sent no intermediate certificate with it"
 	}
-	return fmt.Sprintf("and not proved by the %d other certificates that the client sent", sent)
+	return fmt.Sprintf("and not proved by the %d other certificates that the %s sent", sent, peer)
 }
 
 // held names the anchors.

@@ -16,7 +16,7 @@ import (
 // Files says where the PEM lies.
 type Files struct {
 	// Certificate is a directory with tls.crt and tls.key, or one file with
-	// key and chain. Empty: no certificate is served.
+	// key and chain. Empty: there is none.
 	Certificate string
 	// Key is the file of the key when it does not lie with Certificate.
 	Key string
@@ -150,7 +150,7 @@ func (r *reading) all(f Files) {
 	}
 }
 
-// pair reads the served certificate and its key.
+// pair reads our own certificate and its key.
 func (r *reading) pair(f Files) {
 	info, err := r.place(f.Certificate).stat()
 	if err != nil {

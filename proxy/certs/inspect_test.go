@@ -1,7 +1,6 @@
 package certs_test
 
 import (
-	"encoding/pem"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,17 +12,8 @@ import (
 )
 
 func TestInspect(t *testing.T) {
-	ca, err := minica.New(minica.Options{Subject: "CN=Root"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := ca.Issue(minica.Options{Subject: "CN=leaf"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	block := func(kind, content string) []byte {
-		return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: []byte(content)})
-	}
+	ca := root(t, "Root")
+	leaf := issue(t, ca, "leaf")
 	for name, c := range map[string]struct {
 		data        []byte
 		certs, keys int
@@ -33,13 +23,13 @@ func TestInspect(t *testing.T) {
 		"a certificate, its CA and its key": {slices.Concat(leaf.PEM(), ca.PEM(), leaf.KeyPEM()), 2, 1, nil, ""},
 		"a certificate in DER":              {leaf.Leaf.Raw, 1, 0, nil, ""},
 		"two keys":                          {slices.Concat(leaf.KeyPEM(), ca.KeyPEM()), 0, 2, nil, ""},
-		"a request":                         {block("CERTIFICATE REQUEST", "x"), 0, 0, []string{"CERTIFICATE REQUEST"}, ""},
-		"a label that may be a secret":      {block("HUNTER TWO", "x"), 0, 0, []string{"another kind"}, ""},
-		"a key with a passphrase":           {slices.Concat(leaf.PEM(), block("ENCRYPTED PRIVATE KEY", "x")), 1, 0, nil, certs.CodeEncryptedKey},
+		"a request":                         {block("CERTIFICATE REQUEST", []byte("x")), 0, 0, []string{"CERTIFICATE REQUEST"}, ""},
+		"a label that may be a secret":      {block("HUNTER TWO", []byte("x")), 0, 0, []string{"another kind"}, ""},
+		"a key with a passphrase":           {slices.Concat(leaf.PEM(), block("ENCRYPTED PRIVATE KEY", []byte("x"))), 1, 0, nil, certs.CodeEncryptedKey},
 		"nothing":                           {nil, 0, 0, nil, certs.CodeEmpty},
 		"text":                              {[]byte("hello"), 0, 0, nil, certs.CodeNoPEM},
 		"a certificate cut short":           {leaf.PEM()[:100], 0, 0, nil, certs.CodeBrokenPEM},
-		"a certificate that is none":        {block("CERTIFICATE", "x"), 0, 0, nil, certs.CodeBadCertificate},
+		"a certificate that is none":        {block("CERTIFICATE", []byte("x")), 0, 0, nil, certs.CodeBadCertificate},
 		"too much":                          {make([]byte, 8<<20+1), 0, 0, nil, certs.CodeTooLarge},
 	} {
 		got := certs.Inspect("file", c.data)
@@ -84,18 +74,9 @@ func TestReadFile(t *testing.T) {
 
 // Each warning has its word.
 func TestOddities(t *testing.T) {
-	ca, err := minica.New(minica.Options{Subject: "CN=Root"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := ca.Issue(minica.Options{Subject: "CN=leaf"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	old, err := minica.New(minica.Options{Subject: "CN=Old", NotAfter: time.Now().Add(-time.Hour)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	ca := root(t, "Root")
+	leaf := issue(t, ca, "leaf")
+	old := must[*minica.CA](t)(minica.New(minica.Options{Subject: "CN=Old", NotAfter: time.Now().Add(-time.Hour)}))
 	j := certs.Contents{
 		"a.crt":   slices.Concat(ca.PEM(), leaf.PEM(), old.PEM()),
 		"b.crt":   leaf.PEM(),

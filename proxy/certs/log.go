@@ -34,7 +34,7 @@ func lines(err error) []string {
 	return all
 }
 
-// An expiry announces the end of the served certificate, each step once.
+// An expiry announces the end of our own certificate, each step once.
 type expiry struct {
 	leaf [sha256.Size]byte // whose end was announced
 	told int               // steps announced
@@ -61,13 +61,14 @@ func (e *expiry) look(log logr.Logger, b *Bundle, now time.Time) {
 	e.told = passed
 	about := []any{"subject", bareName(leaf.RawSubject, leaf.Subject), "serial", shownSerial(leaf), "notAfter", shownTime(leaf.NotAfter),
 		"daysLeft", int(leaf.NotAfter.Sub(now) / day), "generation", b.Generation}
+	own := b.usage.words().own
 	switch {
 	case passed == len(steps):
-		log.Error(nil, "the served certificate has expired", about...)
+		log.Error(nil, own+" has expired", about...)
 	case steps[passed-1] <= 7*day:
-		log.Error(nil, "the served certificate expires soon", about...)
+		log.Error(nil, own+" expires soon", about...)
 	default:
-		log.Info("the served certificate expires soon", about...)
+		log.Info(own+" expires soon", about...)
 	}
 }
 

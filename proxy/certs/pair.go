@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// pair understands the served certificate: one key, and a chain of which the
+// pair understands our own certificate: one key, and a chain of which the
 // first certificate has its public key.
 func (p *parser) pair() {
 	if p.certificate == nil { // none is configured, or the reading has said why it is not there
@@ -93,7 +93,7 @@ func (p *parser) keyOf(held content) crypto.Signer {
 	}
 	p.fault(&Fault{Code: CodeSeveralKeys, File: s.file,
 		Problem: fmt.Sprintf("holds %d private keys", len(held.keys)),
-		Fix:     "leave only the key of the certificate that is to be served"})
+		Fix:     "leave only the key of the certificate that is to be " + p.usage.words().shown})
 	return nil
 }
 

@@ -29,6 +29,47 @@ func (u Usage) String() string {
 	return "clientAuth"
 }
 
+// words are what messages call the two sides: the files and the checks are the same
+// whether we are the server or the client, the way to mend them is not.
+type words struct {
+	peer   string // whose certificate is verified
+	own    string // the certificate of the Bundle
+	shown  string // what is done with it
+	none   string // why the peer may have sent no certificate
+	putCAs string // what belongs into a CA file
+	pinOne string // how to trust one peer instead of all of its CA
+	pinIt  string // the same of a certificate at hand
+}
+
+var (
+	ofIngress = words{
+		peer:   "client",
+		own:    "the served certificate",
+		shown:  "served",
+		none:   "it has none configured for this server, or withholds it",
+		putCAs: "put the certificates of the CAs here whose clients are to be let in",
+		pinOne: "a single client is pinned by certSHA256 in a rule",
+		pinIt:  "or pin it by certSHA256 in a rule",
+	}
+	ofEgress = words{
+		peer:   "server",
+		own:    "our client certificate",
+		shown:  "presented",
+		none:   "every TLS server has to (RFC 8446 §4.4.2)",
+		putCAs: "put the certificates of the CAs here whose servers may be called",
+		pinOne: "a single server is pinned by serverSPKISHA256 beside it",
+		pinIt:  "and pin its key by serverSPKISHA256 if no other server of that issuer may pass",
+	}
+)
+
+// words returns those for peers that must be good for u.
+func (u Usage) words() *words {
+	if u == ServerAuth {
+		return &ofEgress
+	}
+	return &ofIngress
+}
+
 // allows reports whether the extended key usage of c permits usage. Without
 // the extension everything is permitted.
 func allows(c *x509.Certificate, usage x509.ExtKeyUsage) bool {

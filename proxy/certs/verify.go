@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Bounds of what a client may present. A real chain has two to four
+// Bounds of what a peer may present. A real chain has two to four
 // certificates of 1 to 4 KiB; crypto/tls alone would take 256 KiB. There is no
 // bound on keys beyond that of crypto/tls, which refuses RSA above 8192 bits:
 // the key of a stranger is never used (see path.go).
@@ -20,7 +20,7 @@ type Verified struct {
 	Until  time.Time             // when the longest-living chain ends: verify again after it
 }
 
-// A Refusal says why a client's certificate is not good.
+// A Refusal says why a peer's certificate is not good.
 type Refusal struct {
 	Reason string            // one of the Reason constants
 	Detail string            // a sentence that names what is wrong and, where there is one, the setting to change
@@ -30,7 +30,7 @@ type Refusal struct {
 
 // The reasons of a Refusal, stable words for logs and metrics.
 const (
-	ReasonNoCertificate   = "no-certificate"   // the client sent none
+	ReasonNoCertificate   = "no-certificate"   // the peer sent none
 	ReasonTooLarge        = "too-large"        // it sent too many, or too long ones
 	ReasonUnknownCA       = "unknown-ca"       // no way from the certificate to an anchor
 	ReasonExpired         = "expired"          // it, or a CA above it, has ended
@@ -56,7 +56,7 @@ func (r *Refusal) Unwrap() error { return r.Err }
 // An anchor need not be a root: a chain ends at the first certificate that is
 // one. A leaf cannot vouch for itself by being listed as an anchor; only CA
 // certificates become anchors (see [Files]), and one of those, presented as a
-// client certificate, is accepted like any other. To let in one particular
+// peer's certificate, is accepted like any other. To let in one particular
 // certificate, pin it in a rule.
 //
 // What a certificate without a way to an anchor costs is bounded by the keys of
@@ -66,7 +66,7 @@ func (r *Refusal) Unwrap() error { return r.Err }
 // Verify says that a CA vouches for the certificate, not that the peer has its
 // key: that is proved by the TLS handshake. Names are the policy's matter.
 func (b *Bundle) Verify(presented []*x509.Certificate, now time.Time) (Verified, error) {
-	if refusal := bounded(presented); refusal != nil {
+	if refusal := b.bounded(presented); refusal != nil {
 		return Verified{}, refusal
 	}
 	sum := sumOf(presented)
@@ -90,7 +90,7 @@ func (b *Bundle) Verify(presented []*x509.Certificate, now time.Time) (Verified,
 	// word that it is more than a leaf, so it cannot present itself.
 	if len(chains[0]) == 1 && !presented[0].IsCA {
 		return Verified{}, refusal(presented[0], ReasonNotACA, nil,
-			"is itself listed as a CA without being one: trust its issuer, or pin it by certSHA256 in a rule")
+			"is itself listed as a CA without being one: trust its issuer, %s", b.usage.words().pinIt)
 	}
 	b.remembered.add(s.fresh)
 	v := Verified{Chains: chains, Until: until(chains)}
@@ -116,10 +116,11 @@ func poolOf(list []*x509.Certificate) *x509.CertPool {
 }
 
 // bounded refuses what is not worth the work of verifying.
-func bounded(presented []*x509.Certificate) *Refusal {
+func (b *Bundle) bounded(presented []*x509.Certificate) *Refusal {
+	w := b.usage.words()
 	if len(presented) == 0 {
 		return &Refusal{Reason: ReasonNoCertificate,
-			Detail: "the client sent no certificate: it has none configured for this server, or withholds it"}
+			Detail: "the " + w.peer + " sent no certificate: " + w.none}
 	}
 	size := 0
 	for _, c := range presented {
@@ -127,8 +128,8 @@ func bounded(presented []*x509.Certificate) *Refusal {
 	}
 	if len(presented) > maxPresented || size > maxPresentedBytes {
 		return refusal(presented[0], ReasonTooLarge, nil,
-			"came with %d certificates of %d bytes together, where %d certificates and %d bytes are allowed: the client should send its own and its intermediates only",
-			len(presented), size, maxPresented, maxPresentedBytes)
+			"came with %d certificates of %d bytes together, where %d certificates and %d bytes are allowed: the %s should send its own and its intermediates only",
+			len(presented), size, maxPresented, maxPresentedBytes, w.peer)
 	}
 	return nil
 }

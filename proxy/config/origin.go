@@ -48,13 +48,11 @@ func (o Origin) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
 // Its error names the fix and never repeats userinfo.
 func (o *Origin) UnmarshalText(text []byte) error {
 	const fix = "write it as https://api.partner.example or https://api.partner.example:8443"
-	p, err := url.Parse(string(text))
+	p, err := parseURL(text, fix)
 	if err != nil {
-		return errors.New("is not a URL; " + fix)
+		return err
 	}
 	switch {
-	case p.User != nil:
-		return errors.New("has a user name or password in it; remove that")
 	case p.Scheme == "http":
 		return errors.New("is http, but the way to the partner is always mutual TLS; write https, and let the application itself call what wants no certificate")
 	case p.Scheme != "https" || p.Opaque != "":
@@ -68,18 +66,15 @@ func (o *Origin) UnmarshalText(text []byte) error {
 }
 
 func (o *Origin) setHost(p *url.URL) error {
-	host, port := strings.ToLower(p.Hostname()), p.Port()
-	if port == "" {
-		port = "443"
-	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil || n == 0 {
-		return fmt.Errorf("has the port %s; a port is 1 to 65535", quote(port))
+	host := strings.ToLower(p.Hostname())
+	_, port, err := portOf(p, "443")
+	if err != nil {
+		return err
 	}
 	if !isServerName(trimRoot(host)) {
 		return fmt.Errorf("has the host %s, which is neither an IP address nor a host name", quote(host))
 	}
-	*o = Origin{host, uint16(n)}
+	*o = Origin{host, port}
 	return nil
 }
 

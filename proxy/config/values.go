@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/hex"
@@ -56,13 +57,11 @@ func (u *Upstream) UnmarshalText(text []byte) error {
 	if socket, ok := strings.CutPrefix(string(text), "unix:"); ok {
 		return u.setSocket(socket)
 	}
-	p, err := url.Parse(string(text))
+	p, err := parseURL(text, fix)
 	if err != nil {
-		return errors.New("is not a URL; " + fix)
+		return err
 	}
 	switch {
-	case p.User != nil:
-		return errors.New("has a user name or password in it; remove that")
 	case p.Scheme == "https":
 		return errors.New("is https, but the application is reached in plaintext on loopback; use http or h2c")
 	case p.RawQuery != "" || p.ForceQuery || strings.Contains(string(text), "#"):
@@ -75,6 +74,19 @@ func (u *Upstream) UnmarshalText(text []byte) error {
 	return u.setHost(p)
 }
 
+// parseURL parses an address, in which there must be no userinfo. Its error says
+// fix, and repeats nothing of the text.
+func parseURL(text []byte, fix string) (*url.URL, error) {
+	p, err := url.Parse(string(text))
+	switch {
+	case err != nil:
+		return nil, errors.New("is not a URL; " + fix)
+	case p.User != nil:
+		return nil, errors.New("has a user name or password in it; remove that")
+	}
+	return p, nil
+}
+
 // setSocket takes the path as it is: file names know no percent-encoding.
 func (u *Upstream) setSocket(rest string) error {
 	path, ok := strings.CutPrefix(rest, "//")
@@ -85,13 +97,22 @@ func (u *Upstream) setSocket(rest string) error {
 	return nil
 }
 
-func (u *Upstream) setHost(p *url.URL) error {
-	host, port := strings.ToLower(p.Hostname()), p.Port()
-	if port == "" {
-		port = "80"
+// portOf returns the port of an address as it is written, or the one that a missing
+// one means, and its number.
+func portOf(p *url.URL, missing string) (text string, number uint16, err error) {
+	text = cmp.Or(p.Port(), missing)
+	n, err := strconv.ParseUint(text, 10, 16)
+	if err != nil || n == 0 {
+		return "", 0, fmt.Errorf("has the port %s; a port is 1 to 65535", quote(text))
 	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return fmt.Errorf("has the port %s; a port is 1 to 65535", quote(port))
+	return text, uint16(n), nil
+}
+
+func (u *Upstream) setHost(p *url.URL) error {
+	host := strings.ToLower(p.Hostname())
+	port, _, err := portOf(p, "80")
+	if err != nil {
+		return err
 	}
 	if _, err := netip.ParseAddr(host); err != nil && !isHostName(host) {
 		return fmt.Errorf("has the host %s, which is neither an IP address nor a host name", quote(host))

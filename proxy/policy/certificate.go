@@ -23,7 +23,7 @@ const maxNames = 4096
 // That is no error: no rule about Subjects matches it.
 func ClientOf(cert *x509.Certificate) (*Client, error) {
 	c := &Client{
-		Serial:      serialOf(cert),
+		Serial:      SerialOf(cert),
 		Fingerprint: sha256.Sum256(cert.Raw),
 		SPKI:        sha256.Sum256(cert.RawSubjectPublicKeyInfo),
 		DNSNames:    cert.DNSNames,
@@ -50,9 +50,9 @@ func ClientOf(cert *x509.Certificate) (*Client, error) {
 	return c, nil
 }
 
-// serialOf returns the serial number in lower-case hex, an even number of
-// digits, as OpenSSL prints it but for the case.
-func serialOf(cert *x509.Certificate) string {
+// SerialOf returns the serial number of a certificate in lower-case hex, an even
+// number of digits, as OpenSSL prints it but for the case.
+func SerialOf(cert *x509.Certificate) string {
 	if cert.SerialNumber == nil {
 		return ""
 	}
