@@ -14,14 +14,14 @@ import (
 
 // addDates adds what the dates of certificates say: which have expired or are
 // about to, and when that changes.
-func (v *verdict) addDates(items []certs.Item, now time.Time) {
+func (v *verdict) addDates(items []certs.Item, roles role, now time.Time) {
 	items = slices.Clone(items)
 	slices.SortStableFunc(items, func(a, b certs.Item) int { return a.Cert.NotAfter.Compare(b.Cert.NotAfter) })
 	for _, it := range items {
 		v.expire(it.File, it.Cert.NotAfter)
 		step, next, passed := certs.ExpiryStep(it.Cert, now)
-		if reason := reasonAt(step); passed && v.room(reason) {
-			v.findings = append(v.findings, finding{reason: reason, note: sentence(dated(it, step))})
+		if passed {
+			v.find(reasonAt(step), "%s", dated{it, roles, step})
 		}
 		v.changes(next, now)
 		v.changes(it.Cert.NotBefore, now)
@@ -55,29 +55,55 @@ func reasonAt(step time.Duration) string {
 	return reasonExpiring
 }
 
-// dated words that a certificate has passed step. It says no number of days left: the same words stand until the next step.
-func dated(it certs.Item, step time.Duration) string {
-	what := fmt.Sprintf("%s: %s, serial %x,", it.File, nameOf(it.Cert), it.Cert.SerialNumber)
-	harm, mend := harmOf(it.Role)
-	end := shownTime(it.Cert.NotAfter)
-	if step == 0 {
+// A dated certificate has passed a step, in an object with these roles.
+type dated struct {
+	certs.Item
+	roles role
+	step  time.Duration
+}
+
+// String words it, once there is room for words. It says no number of days left:
+// the same words stand until the next step.
+func (d dated) String() string {
+	what := fmt.Sprintf("%s: %s, serial %x,", d.File, nameOf(d.Cert), d.Cert.SerialNumber)
+	harm, mend := harmOf(d.Role, d.roles)
+	end := shownTime(d.Cert.NotAfter)
+	if d.step == 0 {
 		return fmt.Sprintf("%s expired on %s. %s. To mend it: %s.", what, end, harm, mend)
 	}
-	days := fmt.Sprintf("%d days", step/(24*time.Hour))
-	if step == 24*time.Hour {
+	days := fmt.Sprintf("%d days", d.step/(24*time.Hour))
+	if d.step == 24*time.Hour {
 		days = "a day"
 	}
 	return fmt.Sprintf("%s expires on %s, less than %s from this notice. From then on: %s. To mend it: %s; no restart is needed.", what, end, days, lowerFirst(harm), mend)
 }
 
-func harmOf(role string) (harm, mend string) {
-	switch role {
+// harmOf says what the end of a certificate does, by its role in a file and those
+// of its object.
+func harmOf(part string, roles role) (harm, mend string) {
+	switch part {
 	case "ca":
-		return "Clients with certificates of this CA are refused", "add the CA's new certificate beside it, and remove this one when no client needs it"
+		return oneOrBoth(roles&roleCA != 0, "Clients with certificates of this CA are refused",
+				roles&roleServerCA != 0, "Calls to a partner whose server has a certificate of this CA fail"),
+			"add the CA's new certificate beside it, and remove this one when no peer needs it"
 	case "chain":
 		return "Peers may refuse the chain", "get the present chain from the issuer and store it below the certificate"
 	}
-	return "Clients refuse to connect", "renew the certificate, and store it together with its key"
+	return oneOrBoth(roles&rolePair != 0, "Clients refuse to connect",
+			roles&roleClientPair != 0, "Partners refuse the calls that are made with it"),
+		"renew the certificate, and store it together with its key"
+}
+
+// oneOrBoth returns the sentences that are so. If neither is, the object is not
+// used for what it holds: the first is what people know.
+func oneOrBoth(isFirst bool, first string, isSecond bool, second string) string {
+	switch {
+	case isFirst && isSecond:
+		return first + ", and " + lowerFirst(second)
+	case isSecond:
+		return second
+	}
+	return first
 }
 
 func nameOf(c *x509.Certificate) string {

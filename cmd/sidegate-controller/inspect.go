@@ -86,7 +86,7 @@ type state struct {
 type use struct {
 	roles role
 	usage certs.Usage
-	own   bool // every pod has a configuration, which names its files: names say nothing
+	own   bool // whoever uses it has a configuration, which names its files: names say nothing
 }
 
 func newInspector(v *view, read reader, t teller, log logr.Logger) *inspector {
@@ -137,15 +137,17 @@ func (i *inspector) inspect(ctx context.Context, o object) (again time.Duration,
 func useOf(o object, pods []*metav1.PartialObjectMetadata) use {
 	u := use{usage: certs.ClientOrServer, own: true}
 	for _, pod := range pods {
+		var roles role
 		refs, _ := referencesOf(pod)
 		for _, r := range refs {
 			if r.object == o {
-				u.roles |= r.role
+				roles |= r.role
 			}
 		}
-		if _, ok := pod.Annotations[configAnnotation]; !ok {
+		if _, ok := pod.Annotations[configAnnotation]; !ok && roles&roleFlags != 0 {
 			u.usage, u.own = certs.ClientAuth, false
 		}
+		u.roles |= roles
 	}
 	return u
 }

@@ -65,14 +65,14 @@ const (
 // takes a tenth of a second at worst, as an object has a mebibyte at most.
 func judge(o object, c content, u use, now time.Time) verdict {
 	var v verdict
-	switch {
-	case u.own && u.roles&(rolePair|roleCA) != 0:
-		v.add(c.files.JudgeAny(now), now)
-	case !u.own && u.roles&rolePair != 0:
-		v.add(c.files.JudgePair(now), now)
+	if !u.own && u.roles&rolePair != 0 {
+		v.add(c.files.JudgePair(now), u.roles, now)
 	}
 	if !u.own && u.roles&roleCA != 0 {
-		v.add(c.files.JudgeCA(u.usage, now), now)
+		v.add(c.files.JudgeCA(u.usage, now), u.roles, now)
+	}
+	if u.own && u.roles&roleFlags != 0 || u.roles&roleEgress != 0 {
+		v.add(c.files.JudgeAny(now), u.roles, now)
 	}
 	if u.roles&roleConfig != 0 {
 		v.addConfig(c.files)
@@ -86,10 +86,15 @@ func judge(o object, c content, u use, now time.Time) verdict {
 	return v
 }
 
-// find adds a finding, if there is room for it.
+// find adds a finding, if there is room for it. What is judged for two of its
+// roles has the same fault twice, which is told once.
 func (v *verdict) find(reason, format string, a ...any) {
-	if v.room(reason) {
-		v.findings = append(v.findings, finding{reason: reason, note: sentence(fmt.Sprintf(format, a...))})
+	if !v.room(reason) {
+		return
+	}
+	f := finding{reason: reason, note: sentence(fmt.Sprintf(format, a...))}
+	if !slices.Contains(v.findings, f) {
+		v.findings = append(v.findings, f)
 	}
 }
 
@@ -107,9 +112,9 @@ func (v *verdict) room(reason string) bool {
 	return false
 }
 
-// add adds what j says. The end of a certificate is told by its dates, and by no
-// fault as well.
-func (v *verdict) add(j certs.Judgement, now time.Time) {
+// add adds what j says of an object in these roles. The end of a certificate is
+// told by its dates, and by no fault as well.
+func (v *verdict) add(j certs.Judgement, roles role, now time.Time) {
 	for _, f := range j.Faults {
 		end := consequence
 		if f.Code == certs.CodeTooLarge {
@@ -119,7 +124,7 @@ func (v *verdict) add(j certs.Judgement, now time.Time) {
 			v.find(reasonOf(f.Code), "%s: %s. To mend it: %s. %s", f.File, f.Problem, f.Fix, end)
 		}
 	}
-	v.addDates(j.Items, now)
+	v.addDates(j.Items, roles, now)
 }
 
 // reasonOf maps the codes of faults to reasons.

@@ -17,6 +17,8 @@ const (
 	tlsSecretAnnotation = "sidegate.dev/tls-secret"        // NAME of a Secret
 	clientCAAnnotation  = "sidegate.dev/client-ca"         // configmap/NAME or secret/NAME
 	configAnnotation    = "sidegate.dev/config"            // NAME of a ConfigMap
+	clientTLSAnnotation = "sidegate.dev/client-tls-secret" // NAME of a Secret
+	serverCAAnnotation  = "sidegate.dev/server-ca"         // configmap/NAME or secret/NAME
 	syncedAnnotation    = "sidegate.dev/synced-generation" // ours alone
 )
 
@@ -42,9 +44,18 @@ func (o object) String() string { return string(o.kind) + " " + o.namespace + "/
 type role uint8
 
 const (
-	rolePair   role = 1 << iota // a served certificate and its key
-	roleCA                      // a directory of CA files
-	roleConfig                  // a whole configuration
+	rolePair       role = 1 << iota // a served certificate and its key
+	roleCA                          // a directory of CA files, for clients
+	roleConfig                      // a whole configuration
+	roleClientPair                  // a certificate presented to a partner, and its key
+	roleServerCA                    // a directory of CA files, for a partner's server
+)
+
+// Flags can name objects in two roles, and find the files in them by their names.
+// What an egress needs only a configuration can name, each file as it likes.
+const (
+	roleFlags  = rolePair | roleCA
+	roleEgress = roleClientPair | roleServerCA
 )
 
 // A reference is one object that a pod mounts, and what for.
@@ -58,30 +69,51 @@ type reference struct {
 // each: annotations are written by whoever may write pods, so a value that is
 // not a name is never used as one.
 func referencesOf(pod *metav1.PartialObjectMetadata) (refs []reference, wrong []string) {
-	add := func(annotation string, k kind, name string, r role) {
-		if bad := validation.IsDNS1123Subdomain(name); len(bad) > 0 {
-			wrong = append(wrong, fmt.Sprintf("%s is %s, which is no name of a %s", annotation, shown(pod.Annotations[annotation]), k))
-			return
-		}
-		refs = append(refs, reference{object{k, pod.Namespace, name}, r})
+	r := references{pod: pod}
+	r.named(tlsSecretAnnotation, secret, rolePair)
+	r.authorities(clientCAAnnotation, roleCA)
+	r.named(configAnnotation, configMap, roleConfig)
+	r.named(clientTLSAnnotation, secret, roleClientPair)
+	r.authorities(serverCAAnnotation, roleServerCA)
+	return r.refs, r.wrong
+}
+
+// references are those that were found in the annotations of pod so far.
+type references struct {
+	pod   *metav1.PartialObjectMetadata
+	refs  []reference
+	wrong []string
+}
+
+// named reads an annotation that is the name of an object.
+func (r *references) named(annotation string, k kind, is role) {
+	if name, ok := r.pod.Annotations[annotation]; ok {
+		r.add(annotation, k, name, is)
 	}
-	if name, ok := pod.Annotations[tlsSecretAnnotation]; ok {
-		add(tlsSecretAnnotation, secret, name, rolePair)
+}
+
+// authorities reads an annotation that has the kind before the name.
+func (r *references) authorities(annotation string, is role) {
+	value, ok := r.pod.Annotations[annotation]
+	if !ok {
+		return
 	}
-	if value, ok := pod.Annotations[clientCAAnnotation]; ok {
-		switch prefix, name, _ := strings.Cut(value, "/"); prefix {
-		case "secret":
-			add(clientCAAnnotation, secret, name, roleCA)
-		case "configmap":
-			add(clientCAAnnotation, configMap, name, roleCA)
-		default:
-			wrong = append(wrong, fmt.Sprintf("%s is %s; write configmap/NAME or secret/NAME", clientCAAnnotation, shown(value)))
-		}
+	switch prefix, name, _ := strings.Cut(value, "/"); prefix {
+	case "secret":
+		r.add(annotation, secret, name, is)
+	case "configmap":
+		r.add(annotation, configMap, name, is)
+	default:
+		r.wrong = append(r.wrong, fmt.Sprintf("%s is %s; write configmap/NAME or secret/NAME", annotation, shown(value)))
 	}
-	if name, ok := pod.Annotations[configAnnotation]; ok {
-		add(configAnnotation, configMap, name, roleConfig)
+}
+
+func (r *references) add(annotation string, k kind, name string, is role) {
+	if bad := validation.IsDNS1123Subdomain(name); len(bad) > 0 {
+		r.wrong = append(r.wrong, fmt.Sprintf("%s is %s, which is no name of a %s", annotation, shown(r.pod.Annotations[annotation]), k))
+		return
 	}
-	return refs, wrong
+	r.refs = append(r.refs, reference{object{k, r.pod.Namespace, name}, is})
 }
 
 // objectsOf returns the objects that pod mounts, each once.

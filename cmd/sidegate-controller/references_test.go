@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -24,6 +26,12 @@ func TestWhatAPodMounts(t *testing.T) {
 		{"one Secret for both", map[string]string{tlsSecretAnnotation: "web", clientCAAnnotation: "secret/web"}, "Secret shop/web 1, Secret shop/web 2", ""},
 		{"a configuration alone", map[string]string{configAnnotation: "gate"}, "ConfigMap shop/gate 4", ""},
 		{"a name with dots", map[string]string{tlsSecretAnnotation: "web.example.com"}, "Secret shop/web.example.com 1", ""},
+		{"what an egress needs", map[string]string{clientTLSAnnotation: "me", serverCAAnnotation: "configmap/partner"}, "Secret shop/me 8, ConfigMap shop/partner 16", ""},
+		{"all there is", map[string]string{
+			tlsSecretAnnotation: "web", clientCAAnnotation: "secret/web", configAnnotation: "gate", clientTLSAnnotation: "me", serverCAAnnotation: "secret/me",
+		}, "Secret shop/web 1, Secret shop/web 2, ConfigMap shop/gate 4, Secret shop/me 8, Secret shop/me 16", ""},
+		{"a CA of a server without its kind", map[string]string{serverCAAnnotation: "partner"}, "", `server-ca is "partner"; write configmap/NAME or secret/NAME`},
+		{"a path for a client's Secret", map[string]string{clientTLSAnnotation: "../me"}, "", `client-tls-secret is "../me", which is no name of a Secret`},
 		{"a CA without its kind", map[string]string{clientCAAnnotation: "partner"}, "", `client-ca is "partner"; write configmap/NAME or secret/NAME`},
 		{"a CA of another kind", map[string]string{clientCAAnnotation: "Secret/web"}, "", "write configmap/NAME or secret/NAME"},
 		{"a CA without a name", map[string]string{clientCAAnnotation: "secret/"}, "", "no name of a Secret"},
@@ -38,7 +46,7 @@ func TestWhatAPodMounts(t *testing.T) {
 		refs, wrong := referencesOf(podWith(c.annotations))
 		var got []string
 		for _, r := range refs {
-			got = append(got, r.String()+" "+string(rune('0'+r.role)))
+			got = append(got, fmt.Sprintf("%s %d", r.object, r.role))
 		}
 		if diff := cmp.Diff(c.want, strings.Join(got, ", ")); diff != "" {
 			t.Errorf("%s: %s", c.what, diff)
@@ -95,12 +103,14 @@ func TestAnnotationsOfGenerations(t *testing.T) {
 }
 
 func TestOnlyWhatIsUsedIsKept(t *testing.T) {
-	full := podWith(map[string]string{tlsSecretAnnotation: "web", "kubectl.kubernetes.io/last-applied-configuration": "secret things"})
+	used := map[string]string{tlsSecretAnnotation: "web", clientCAAnnotation: "secret/web", configAnnotation: "gate", clientTLSAnnotation: "me", serverCAAnnotation: "secret/me"}
+	full := podWith(maps.Clone(used))
+	full.Annotations["kubectl.kubernetes.io/last-applied-configuration"] = "secret things"
 	full.UID, full.ResourceVersion, full.Labels = "u", "7", map[string]string{"app": "web"}
 	full.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl"}}
 	kept, err := keepPod(full)
 	must(t, err)
-	want := podWith(map[string]string{tlsSecretAnnotation: "web"})
+	want := podWith(used)
 	want.UID, want.ResourceVersion = "u", "7"
 	if diff := cmp.Diff(any(want), kept); diff != "" {
 		t.Error(diff)
@@ -120,7 +130,10 @@ func TestOnlyWhatIsUsedIsKept(t *testing.T) {
 
 func TestLongAnnotationsAreCut(t *testing.T) {
 	long := strings.Repeat("a", 260_000)
-	kept, err := keepPod(podWith(map[string]string{tlsSecretAnnotation: long, clientCAAnnotation: "configmap/" + long, configAnnotation: long, syncedAnnotation: long}))
+	kept, err := keepPod(podWith(map[string]string{
+		tlsSecretAnnotation: long, clientCAAnnotation: "configmap/" + long, configAnnotation: long,
+		clientTLSAnnotation: long, serverCAAnnotation: "secret/" + long, syncedAnnotation: long,
+	}))
 	must(t, err)
 	pod := kept.(*metav1.PartialObjectMetadata)
 	for name, value := range pod.Annotations {
@@ -128,7 +141,7 @@ func TestLongAnnotationsAreCut(t *testing.T) {
 			t.Errorf("%d bytes of %s are kept", len(value), name)
 		}
 	}
-	if refs, wrong := referencesOf(pod); len(refs) > 0 || len(wrong) != 3 || len(pod.Annotations) != 4 {
+	if refs, wrong := referencesOf(pod); len(refs) > 0 || len(wrong) != 5 || len(pod.Annotations) != 6 {
 		t.Errorf("what was cut became %v, %d wrong", refs, len(wrong))
 	}
 }

@@ -39,6 +39,10 @@ func TestBadAnnotationsAreRefusedByName(t *testing.T) {
 		{"a port that is none", with("upstream-port", "http"), []string{"upstream-port", `"http"`, "1 to 65535"}},
 		{"a port of the sidecar", with("upstream-port", "9902"), []string{"upstream-port", "9902", "another"}},
 		{"a configuration and a Subject", with("config", "orders-config"), []string{"config and sidegate.dev/allow-subject contradict"}},
+		{"a client certificate and no configuration", with("client-tls-secret", "orders-client"), []string{"client-tls-secret is for calls to a partner", "sidegate.dev/config"}},
+		{"a partner and nothing else", func(p *barePod) { p.Annotations = map[string]string{"sidegate.dev/server-ca": "secret/ca"} }, []string{"request: annotation sidegate.dev/server-ca is for calls to a partner, which take a whole configuration: name the ConfigMap with the egress in sidegate.dev/config, or remove sidegate.dev/server-ca"}},
+		{"a partner's CA without its kind", calling("server-ca", "partner-ca"), []string{`server-ca is "partner-ca", without its kind: write configmap/NAME or secret/NAME`}},
+		{"a path for a client's Secret", calling("client-tls-secret", "../orders"), []string{"client-tls-secret", "name of a Secret"}},
 		{"a typing error", with("allow-subjects", "CN=x"), []string{"sidegate.dev/allow-subjects is unknown", "allow-subject"}},
 		{"a label as an annotation", with("inject", "true"), []string{"sidegate.dev/inject is a label"}},
 		{"a quantity that is none", with("memory-limit", "lots"), []string{"memory-limit", `"lots"`}},
@@ -76,17 +80,8 @@ func TestASidecarThatIsNotOursIsRefused(t *testing.T) {
 	t.Parallel()
 	measured.story(t)
 	ns := namespace(t, injected)
-	p := barePod{Name: "copied", Labels: map[string]string{"sidegate.dev/inject": "true"}, Annotations: complete("orders"), Ports: []map[string]any{}}
-	copied, err := kube.command(t.Context(), manifest(t, "pod.yaml", p), kube.kubectl, "create", "-n", ns, "-f", "-", "--dry-run=server", "-o", "json")
-	if err != nil {
-		t.Fatal(err)
-	}
 	const notOurs = "the sidecar in this manifest is not the one that its annotations ask for"
-	tests := []struct {
-		name     string
-		old, new string // of the manifest
-		want     string // in the refusal; empty: it is taken
-	}{
+	refuseCopies(t, ns, complete("orders"), []edit{
 		{"unchanged", "", "", ""},
 		{"another image, as from a mirror", sidecarImage, "mirror/sidegate:1", ""},
 		{"behind another sidecar", `"initContainers": [`, `"initContainers": [{"name": "early", "image": "early", "securityContext": {"runAsNonRoot": true}},`, ""},
@@ -100,6 +95,31 @@ func TestASidecarThatIsNotOursIsRefused(t *testing.T) {
 		{"as root", `"runAsUser": 65532`, `"runAsUser": 0`, notOurs},
 		{"with the port of the application", `"containerPort": 8443`, `"containerPort": 8080`, notOurs},
 		{"beside an application with the key", `"name": "app",`, `"name": "app", "volumeMounts": [{"name": "sidegate-tls", "mountPath": "/key"}],`, "container app mounts volume sidegate-tls"},
+	})
+	refuseCopies(t, ns, bothWays, []edit{
+		{"unchanged, with an egress", "", "", ""},
+		{"another certificate for calls", `"secretName": "orders-client-tls"`, `"secretName": "orders-tls"`, notOurs},
+		{"other CAs of the partner", `"name": "partner-servers"`, `"name": "orders-ca"`, notOurs},
+		{"the partner's CAs elsewhere", `"/etc/sidegate/partner-ca"`, `"/etc/ssl/certs"`, notOurs},
+		{"beside an application with the client's key", `"name": "app",`, `"name": "app", "volumeMounts": [{"name": "sidegate-client", "mountPath": "/key"}],`, "container app mounts volume sidegate-client"},
+	})
+}
+
+// An edit is what somebody changed in a manifest.
+type edit struct {
+	name     string
+	old, new string // of the manifest
+	want     string // in the refusal; empty: it is taken
+}
+
+// refuseCopies makes a pod with these annotations, and its manifest anew with
+// each of the edits.
+func refuseCopies(t *testing.T, ns string, annotations map[string]string, tests []edit) {
+	t.Helper()
+	p := barePod{Name: "copied", Labels: map[string]string{"sidegate.dev/inject": "true"}, Annotations: annotations, Ports: []map[string]any{}}
+	copied, err := kube.command(t.Context(), manifest(t, "pod.yaml", p), kube.kubectl, "create", "-n", ns, "-f", "-", "--dry-run=server", "-o", "json")
+	if err != nil {
+		t.Fatal(err)
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -136,6 +156,13 @@ func mustRefuse(t *testing.T, ns, manifest string, want ...string) {
 
 func with(name, value string) func(*barePod) {
 	return func(p *barePod) { p.Annotations["sidegate.dev/"+name] = value }
+}
+
+// calling is with for a pod that has a configuration.
+func calling(name, value string) func(*barePod) {
+	return func(p *barePod) {
+		p.Annotations = map[string]string{"sidegate.dev/config": "orders-gate", "sidegate.dev/" + name: value}
+	}
 }
 
 func without(name string) func(*barePod) {

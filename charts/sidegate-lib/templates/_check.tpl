@@ -18,17 +18,20 @@ mend what it refuses.
 
 {{- /* What is wrong with the values, a line each; nothing if they are right. */ -}}
 {{- define "sidegate.lib.faults" -}}
-{{- $known := list "tlsSecret" "clientCA" "allow" "upstreamPort" "config" "podHasFSGroup" "extraArgs" "image" "resources" "securityContext" }}
+{{- $known := list "tlsSecret" "clientCA" "allow" "upstreamPort" "config" "clientTLSSecret" "serverCA" "podHasFSGroup" "extraArgs" "image" "resources" "securityContext" }}
 {{- include "sidegate.lib.unknown" (dict "at" "sidegate" "map" (omit . "global") "known" $known) }}
 {{- include "sidegate.lib.wrongName" (dict "at" "sidegate.tlsSecret" "what" "Secret" "name" .tlsSecret) }}
 {{- include "sidegate.lib.wrongName" (dict "at" "sidegate.config" "what" "ConfigMap" "name" .config) }}
-{{- include "sidegate.lib.wrongCA" .clientCA }}
+{{- include "sidegate.lib.wrongName" (dict "at" "sidegate.clientTLSSecret" "what" "Secret" "name" .clientTLSSecret) }}
+{{- include "sidegate.lib.wrongCA" (dict "key" "clientCA" "ca" .clientCA) }}
+{{- include "sidegate.lib.wrongCA" (dict "key" "serverCA" "ca" .serverCA) }}
 {{- include "sidegate.lib.wrongAllow" .allow }}
 {{- include "sidegate.lib.wrongPort" .upstreamPort }}
 {{- if .config }}
 {{- include "sidegate.lib.contradictions" . }}
 {{- else }}
-{{- include "sidegate.lib.missing" . }}
+{{- $unconfigured := include "sidegate.lib.unconfigured" . }}
+{{- $unconfigured | default (include "sidegate.lib.missing" .) }}
 {{- end }}
 {{- if not (kindIs "bool" (.podHasFSGroup | default false)) }}
 sidegate.podHasFSGroup is {{ toJson .podHasFSGroup }}: write true or false
@@ -37,6 +40,20 @@ sidegate.podHasFSGroup is {{ toJson .podHasFSGroup }}: write true or false
 {{- include "sidegate.lib.wrongImage" .image }}
 {{- include "sidegate.lib.wrongResources" .resources }}
 {{- include "sidegate.lib.wrongSecurityContext" .securityContext }}
+{{- end }}
+
+{{- /*
+What is for calls to a partner, which no flag describes. Whoever forgot the
+configuration is told of that alone, and not of what it would make needless.
+*/ -}}
+{{- define "sidegate.lib.unconfigured" -}}
+{{- $ca := .serverCA | default dict }}
+{{- $given := list }}
+{{- if .clientTLSSecret }}{{ $given = append $given "clientTLSSecret" }}{{ end }}
+{{- if or (not (kindIs "map" $ca)) (get $ca "configMap") (get $ca "secret") }}{{ $given = append $given "serverCA" }}{{ end }}
+{{- range $given }}
+sidegate.{{ . }} is for calls to a partner, which take a whole configuration: name the ConfigMap with the egress in sidegate.config, or take sidegate.{{ . }} away
+{{- end }}
 {{- end }}
 
 {{- define "sidegate.lib.missing" -}}
@@ -83,16 +100,19 @@ sidegate.extraArgs contradicts sidegate.config: write what they say in the sideg
 {{- end }}
 {{- end }}
 
+{{- /* .ca is the value of .key: one of two kinds of object, by its name. */ -}}
 {{- define "sidegate.lib.wrongCA" -}}
-{{- if not . }}
-{{- else if not (kindIs "map" .) }}
-sidegate.clientCA is {{ toJson . }}, which does not say of what kind it is: write clientCA: {configMap: NAME} or clientCA: {secret: NAME}
+{{- $at := printf "sidegate.%s" .key }}
+{{- with .ca }}
+{{- if not (kindIs "map" .) }}
+{{ $at }} is {{ toJson . }}, which does not say of what kind it is: write {{ $.key }}: {configMap: NAME} or {{ $.key }}: {secret: NAME}
 {{- else }}
-{{- include "sidegate.lib.unknown" (dict "at" "sidegate.clientCA" "map" . "known" (list "configMap" "secret")) }}
-{{- include "sidegate.lib.wrongName" (dict "at" "sidegate.clientCA.configMap" "what" "ConfigMap" "name" .configMap) }}
-{{- include "sidegate.lib.wrongName" (dict "at" "sidegate.clientCA.secret" "what" "Secret" "name" .secret) }}
+{{- include "sidegate.lib.unknown" (dict "at" $at "map" . "known" (list "configMap" "secret")) }}
+{{- include "sidegate.lib.wrongName" (dict "at" (printf "%s.configMap" $at) "what" "ConfigMap" "name" .configMap) }}
+{{- include "sidegate.lib.wrongName" (dict "at" (printf "%s.secret" $at) "what" "Secret" "name" .secret) }}
 {{- if and .configMap .secret }}
-sidegate.clientCA names both a ConfigMap and a Secret: take one of them away
+{{ $at }} names both a ConfigMap and a Secret: take one of them away
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -59,5 +59,13 @@ of the object, and the annotation that says so.
 {{- with .config }}
 {{- $mounts = append $mounts (dict "place" "config" "kind" "configMap" "name" . "annotation" "sidegate.dev/config" "value" .) }}
 {{- end }}
+{{- with .clientTLSSecret }}
+{{- $mounts = append $mounts (dict "place" "client" "kind" "secret" "name" . "annotation" "sidegate.dev/client-tls-secret" "value" .) }}
+{{- end }}
+{{- range $kind := list "configMap" "secret" }}
+{{- with get ($.serverCA | default dict) $kind }}
+{{- $mounts = append $mounts (dict "place" "partner-ca" "kind" $kind "name" . "annotation" "sidegate.dev/server-ca" "value" (printf "%s/%s" (lower $kind) .)) }}
+{{- end }}
+{{- end }}
 {{- toJson $mounts }}
 {{- end }}

@@ -17,8 +17,8 @@ and 5 KiB at most.
 - name: faults
   expression: |
     variables.overlong.size() > 0 ? variables.overlong :
-    variables.missing + variables.contradictory + variables.unknown
-    + variables.malformedNames + variables.malformedClientCA
+    variables.missing + variables.contradictory + variables.unconfigured + variables.unknown
+    + variables.malformedNames + variables.malformedCAs
     + variables.malformedSubjects + variables.unseenInSubjects
     + variables.malformedPort + variables.malformedImage
     + variables.malformedQuantities + variables.requestsAboveLimits
@@ -43,7 +43,7 @@ and 5 KiB at most.
 # Those that the injector adds.
 - name: ownVolumes
   expression: |
-    ["sidegate-tls", "sidegate-ca", "sidegate-config", "sidegate-no-token"]
+    ["sidegate-tls", "sidegate-ca", "sidegate-config", "sidegate-client", "sidegate-partner-ca", "sidegate-no-token"]
 # The sidecar that is there already: injected a moment ago, or copied from another pod.
 - name: sidecars
   expression: |
@@ -56,6 +56,10 @@ and 5 KiB at most.
   expression: variables.annotations[?"sidegate.dev/tls-secret"].orValue("")
 - name: clientCA
   expression: variables.annotations[?"sidegate.dev/client-ca"].orValue("")
+- name: clientTLSSecret
+  expression: variables.annotations[?"sidegate.dev/client-tls-secret"].orValue("")
+- name: serverCA
+  expression: variables.annotations[?"sidegate.dev/server-ca"].orValue("")
 - name: config
   expression: variables.annotations[?"sidegate.dev/config"].orValue("")
 - name: usesConfig
@@ -94,10 +98,12 @@ and 5 KiB at most.
   expression: |
     {"tls": variables.tlsSecret == "" ? "" : "secret/" + variables.tlsSecret,
      "ca": variables.clientCA,
-     "config": variables.config == "" ? "" : "configmap/" + variables.config}
+     "config": variables.config == "" ? "" : "configmap/" + variables.config,
+     "client": variables.clientTLSSecret == "" ? "" : "secret/" + variables.clientTLSSecret,
+     "partner-ca": variables.serverCA}
 - name: mounted
   expression: |
-    ["tls", "ca", "config"].filter(name, variables.mounts[name] != "")
+    ["tls", "ca", "config", "client", "partner-ca"].filter(name, variables.mounts[name] != "")
 {{- $resources := .Values.injector.sidecar.resources }}
 - name: requests
   expression: |

@@ -3,8 +3,9 @@
 {{- define "sidegate.review.annotationFaults" -}}
 - name: known
   expression: |
-    ["tls-secret", "client-ca", "allow-subject", "upstream-port", "config", "image",
-     "cpu-request", "memory-request", "cpu-limit", "memory-limit"]
+    ["tls-secret", "client-ca", "allow-subject", "upstream-port", "config",
+     "client-tls-secret", "server-ca",
+     "image", "cpu-request", "memory-request", "cpu-limit", "memory-limit"]
 # Judged before all others, which are then short enough for messages.
 - name: overlong
   expression: |
@@ -14,8 +15,18 @@
       .map(name, "annotation sidegate.dev/" + name + (name == "allow-subject"
         ? " is longer than 32768 characters: write the list in a ConfigMap, and name that in sidegate.dev/config"
         : " is longer than 300 characters: shorten it"))
+# Flags describe no call to a partner. Whoever forgot the configuration is told of
+# that alone, and not of what it would make needless.
+- name: unconfigured
+  expression: |
+    variables.usesConfig ? [] :
+    ["client-tls-secret", "server-ca"]
+      .filter(name, "sidegate.dev/" + name in variables.annotations)
+      .map(name, "annotation sidegate.dev/" + name + " is for calls to a partner, which take a whole configuration:"
+        + " name the ConfigMap with the egress in sidegate.dev/config, or remove sidegate.dev/" + name)
 - name: missing
   expression: |
+    variables.unconfigured.size() > 0 ? [] :
     variables.usesConfig
       ? (variables.config != "" ? [] :
          ["annotation sidegate.dev/config is empty: write the name of the ConfigMap with the key sidegate.yaml"])
@@ -50,24 +61,24 @@
           + variables.known.join(", "))
 - name: malformedNames
   expression: |
-    ["tls-secret", "config"]
+    ["tls-secret", "client-tls-secret", "config"]
       .filter(name, variables.annotations[?"sidegate.dev/" + name].orValue("") != "")
       .filter(name, format.dns1123Subdomain().validate(variables.annotations["sidegate.dev/" + name]).hasValue())
       .map(name, "annotation sidegate.dev/" + name + " is "
         + {{ include "sidegate.cel.shown" `variables.annotations["sidegate.dev/" + name]` | nindent 8 | trim }}
         + ", not the name of a " + (name == "config" ? "ConfigMap" : "Secret")
         + ": write the name alone, small letters, digits, dashes and dots")
-- name: malformedClientCA
+- name: malformedCAs
   expression: |
-    variables.clientCA == "" ? [] :
-    !variables.clientCA.contains("/")
-      ? ["annotation sidegate.dev/client-ca is " + {{ include "sidegate.cel.shown" "variables.clientCA" | nindent 8 | trim }}
-         + ", without its kind: write configmap/NAME or secret/NAME"]
-    : !variables.clientCA.matches("^(configmap|secret)/[^/]*$")
-      || format.dns1123Subdomain().validate(variables.clientCA.split("/")[1]).hasValue()
-      ? ["annotation sidegate.dev/client-ca is " + {{ include "sidegate.cel.shown" "variables.clientCA" | nindent 8 | trim }}
-         + ": write configmap/NAME or secret/NAME, the kind in small letters"]
-    : []
+    ["sidegate.dev/client-ca", "sidegate.dev/server-ca"]
+      .filter(key, variables.annotations[?key].orValue("") != "")
+      .filter(key, !variables.annotations[key].matches("^(configmap|secret)/[^/]*$")
+        || format.dns1123Subdomain().validate(variables.annotations[key].split("/")[1]).hasValue())
+      .map(key, "annotation " + key + " is "
+        + {{ include "sidegate.cel.shown" "variables.annotations[key]" | nindent 8 | trim }}
+        + (variables.annotations[key].contains("/")
+          ? ": write configmap/NAME or secret/NAME, the kind in small letters"
+          : ", without its kind: write configmap/NAME or secret/NAME"))
 - name: malformedSubjects
   expression: |
     variables.subjects

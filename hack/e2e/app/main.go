@@ -4,6 +4,7 @@
 //
 //	GET  /            200, the request line and the headers, sorted
 //	GET  /slow?for=2s the same, after two seconds
+//	GET  /partner     what the partner answers, called by way of the egress
 //	POST /exit        the process ends at once with status 3
 //
 // It listens on its one argument, or on 127.0.0.1:8080, so that nobody gets past
@@ -16,6 +17,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/signal"
@@ -26,6 +28,9 @@ import (
 )
 
 const exitOnDemand = 3
+
+// egress is where the sidecar takes calls to the partner.
+const egress = "http://127.0.0.1:8081"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
@@ -63,6 +68,7 @@ func serve(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", show)
 	mux.HandleFunc("GET /slow", slow)
+	mux.HandleFunc("GET /partner", partner)
 	mux.HandleFunc("POST /exit", func(http.ResponseWriter, *http.Request) { os.Exit(exitOnDemand) })
 	addr := "127.0.0.1:8080"
 	if len(os.Args) > 1 {
@@ -104,6 +110,24 @@ func slow(w http.ResponseWriter, r *http.Request) {
 		show(w, r)
 	case <-r.Context().Done():
 	}
+}
+
+// partner calls the partner as an application does that leaves TLS to the sidecar.
+func partner(w http.ResponseWriter, r *http.Request) {
+	call, err := http.NewRequestWithContext(r.Context(), http.MethodGet, egress+"/orders", nil)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	answer, err := http.DefaultClient.Do(call)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	defer answer.Body.Close()
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(answer.StatusCode)
+	_, _ = io.Copy(w, answer.Body)
 }
 
 // duration reads an environment variable; unset means none.

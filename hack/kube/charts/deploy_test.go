@@ -66,21 +66,24 @@ func take(t *testing.T, text string) (p packaging) {
 	return p
 }
 
+// byLibrary returns what the chart of an application with the library makes.
+func byLibrary(t *testing.T, values string) packaging {
+	t.Helper()
+	files := mustRender(t, "../../../charts/sidegate-lib-example", []byte(values))
+	maps.DeleteFunc(files, func(file, _ string) bool { return path.Base(file) == "NOTES.txt" })
+	return take(t, joined(files))
+}
+
 // packagings returns what the library chart, the component and the plain
 // manifests make, of the same wish.
 func packagings(t *testing.T) map[string]packaging {
 	t.Helper()
-	byLibrary := func(values string) packaging {
-		files := mustRender(t, "../../../charts/sidegate-lib-example", []byte(values))
-		maps.DeleteFunc(files, func(file, _ string) bool { return path.Base(file) == "NOTES.txt" })
-		return take(t, joined(files))
-	}
 	return map[string]packaging{
 		"plain":   take(t, kustomize(t, "../../../deploy/plain")),
 		"example": take(t, kustomize(t, "../../../deploy/example")),
-		"library as plain": byLibrary(`{"sidegate": {"tlsSecret": "webhook-tls", "clientCA": {"configMap": "partner-ca"},
+		"library as plain": byLibrary(t, `{"sidegate": {"tlsSecret": "webhook-tls", "clientCA": {"configMap": "partner-ca"},
 			"config": "webhook-sidegate", "podHasFSGroup": true}}`),
-		"library as example": byLibrary(`{"sidegate": {"tlsSecret": "sidegate-tls", "clientCA": {"configMap": "sidegate-ca"},
+		"library as example": byLibrary(t, `{"sidegate": {"tlsSecret": "sidegate-tls", "clientCA": {"configMap": "sidegate-ca"},
 			"config": "sidegate-config"}}`),
 	}
 }
