@@ -82,10 +82,18 @@ func notYAML(data []byte, err error) *Error {
 		fix = "indent with spaces, not tabs"
 	case at > 0:
 		fix = fmt.Sprintf("indent line %d with spaces, not tabs", at)
+	case escapes(data, line): // as names have them
+		fix = "in double quotes a backslash begins an escape of YAML; put the text into single quotes"
 	case line > 0:
 		fix = "mend the syntax there or shortly below"
 	}
 	return &Error{Line: line, Problem: "is not YAML: " + problem + "; " + fix}
+}
+
+// escapes reports whether the line has a backslash in double quotes, perhaps.
+func escapes(data []byte, line int) bool {
+	lines := bytes.Split(data, []byte("\n"))
+	return line > 0 && line <= len(lines) && bytes.ContainsRune(lines[line-1], '\\') && bytes.ContainsRune(lines[line-1], '"')
 }
 
 // libraryLine takes the line out of an error of the library, which has it in its

@@ -80,6 +80,7 @@ func TestWholeDocument(t *testing.T) {
 		{"a tab at the start", "\tingress: []\n", "c.yaml: is not YAML: found character that cannot start any token; indent line 1 with spaces, not tabs"},
 		{"a tab that is noticed late", "ingress:\n  - listen: a\n  \tname: b\n", "c.yaml:2: is not YAML: found a tab character that violates indentation; indent line 3 with spaces, not tabs"},
 		{"a list that is not closed", "health: {}\ningress: [a\n", "c.yaml:1: is not YAML: did not find expected ',' or ']'; mend the syntax there or shortly below"},
+		{"a backslash in double quotes", "log:\n  format: \"O=Acme\\, SA\"\n", "c.yaml:2: is not YAML: found unknown escape character; in double quotes a backslash begins an escape of YAML; put the text into single quotes"},
 		{"no text at all", "\x00\xff", "c.yaml: is not YAML: "},
 		{"too much", "#" + strings.Repeat("a", 1<<20), "c.yaml: the document is larger than 1048576 bytes; remove what is not configuration"},
 		{"an unknown alias", "ingress: *a\n", "c.yaml: is not YAML: unknown anchor"},
