@@ -9,6 +9,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"syscall"
 
 	"golang.org/x/sync/errgroup"
 
@@ -32,6 +33,13 @@ type Options struct {
 // Run plays the partner until ctx is done.
 func Run(ctx context.Context, o Options) error {
 	lines := &lines{w: o.Out}
+	// First of all: a second partner for the same folder must not put its own
+	// authority in the place of the first one's.
+	ln, err := listen(ctx, o.Listen)
+	if err != nil {
+		return err
+	}
+	defer ln.Close()
 	a, err := newAuthority(o.Dir, lines.say)
 	if err != nil {
 		return err
@@ -44,10 +52,6 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	caller, err := a.ca.Issue(minica.Options{Subject: WebhookDN, Usage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
-	if err != nil {
-		return err
-	}
-	ln, err := listen(ctx, o.Listen)
 	if err != nil {
 		return err
 	}
@@ -67,6 +71,9 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 		return nil, fmt.Errorf("listen on %q: a rehearsal is for this machine alone; write a loopback address such as 127.0.0.1:9443", address)
 	}
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("listen: %w: perhaps another rehearsal runs; stop it, or choose another port with --listen", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}

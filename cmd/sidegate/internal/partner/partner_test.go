@@ -121,6 +121,22 @@ func TestPartnerListensOnLoopbackOnly(t *testing.T) {
 	}
 }
 
+func TestASecondPartnerLeavesTheFirstOneAlone(t *testing.T) {
+	world := begin(t)
+	before, err := os.ReadFile(filepath.Join(world.dir, "intermediate.crt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := Options{Dir: world.dir, Listen: strings.TrimPrefix(world.url, "https://"), Out: io.Discard}
+	if err := Run(t.Context(), second); err == nil || !strings.Contains(err.Error(), "choose another port with --listen") {
+		t.Errorf("the second partner: %v", err)
+	}
+	after, err := os.ReadFile(filepath.Join(world.dir, "intermediate.crt"))
+	if err != nil || !bytes.Equal(before, after) {
+		t.Errorf("it has replaced the authority of the first: %v", err)
+	}
+}
+
 // A world is a partner that runs for a test.
 type world struct {
 	dir, url string
