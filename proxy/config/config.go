@@ -10,7 +10,8 @@ import (
 //
 // Keys are case-sensitive. A duration is a number with a unit, such as `10s`,
 // `1m30s` or `250ms`; it is never negative. A size is a whole number of bytes.
-// Where a list of texts is wanted, a single text stands for a list of one.
+// Where a list of texts is wanted, a single text stands for a list of one. A relative
+// path of a file begins at the working directory of the process.
 // Anchors, aliases, merge keys, tags and keys without a value are refused.
 //
 // When the file changes, the new document is used without a restart. One that
