@@ -55,13 +55,17 @@ func Manifests(data []byte) ([]Manifest, error) {
 	var found []Manifest
 	var errs []error
 	for dec := yaml.NewDecoder(bytes.NewReader(data)); ; {
-		var o object
-		err := dec.Decode(&o)
+		var doc yaml.Node
+		err := dec.Decode(&doc)
 		if errors.Is(err, io.EOF) {
 			return found, errors.Join(errs...)
 		}
 		if err != nil {
 			return found, errors.Join(append(errs, notManifest(err))...)
+		}
+		o, err := objectOf(&doc)
+		if err != nil {
+			errs = append(errs, err)
 		}
 		for _, one := range append([]object{o}, o.Items...) {
 			m, err := one.manifest()
@@ -95,6 +99,39 @@ type object struct {
 	Items      []object  `yaml:"items"`
 }
 
+// objectOf reads a document. What is none of ours may look as it likes.
+func objectOf(doc *yaml.Node) (o object, err error) {
+	var head struct {
+		Kind string `yaml:"kind"`
+	}
+	if err := doc.Decode(&head); err != nil {
+		return o, notManifest(err)
+	}
+	if head.Kind != "Secret" && head.Kind != "ConfigMap" && !strings.HasSuffix(head.Kind, "List") {
+		return o, nil
+	}
+	if line := aliasIn(doc); line > 0 { // a kilobyte of them can stand for gigabytes
+		return o, fmt.Errorf("line %d: an alias (*name) stands there for something else; write that out", line)
+	}
+	if err := doc.Decode(&o); err != nil {
+		return object{}, notManifest(err)
+	}
+	return o, nil
+}
+
+// aliasIn returns the line of the first alias below n, or 0.
+func aliasIn(n *yaml.Node) int {
+	if n.Kind == yaml.AliasNode {
+		return n.Line
+	}
+	for _, below := range n.Content {
+		if line := aliasIn(below); line > 0 {
+			return line
+		}
+	}
+	return 0
+}
+
 type metadata struct {
 	Namespace string `yaml:"namespace"`
 	Name      string `yaml:"name"`
@@ -120,15 +157,23 @@ func (o *object) manifest() (*Manifest, error) {
 
 // add decodes the values of a mapping into Files.
 func (m *Manifest) add(n *yaml.Node, decode func(string) ([]byte, error)) error {
-	if n.IsZero() {
+	if n.IsZero() || n.ShortTag() == "!!null" {
 		return nil
 	}
-	var values map[string]string
-	if err := n.Decode(&values); err != nil {
-		return fmt.Errorf("%q: line %d: the values are not all text", m.String(), n.Line)
+	notText := fmt.Errorf("%q: line %d: the values are not all text; put numbers and the like into quotes", m.String(), n.Line)
+	if n.Kind != yaml.MappingNode {
+		return notText
 	}
-	files := make(map[string][]byte, len(values))
-	for key, text := range values {
+	files := make(map[string][]byte, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, v := n.Content[i].Value, n.Content[i+1]
+		if tag := v.ShortTag(); v.Kind != yaml.ScalarNode || tag != "!!str" && tag != "!!null" {
+			return notText
+		}
+		text := v.Value
+		if v.ShortTag() == "!!null" {
+			text = ""
+		}
 		value, err := decode(text)
 		if err != nil {
 			return fmt.Errorf("%q: the value of %q is not base64; write plain text under stringData", m.String(), key)

@@ -43,7 +43,12 @@ func TestManifestsAreReadAsTheAPIServerWouldStoreThem(t *testing.T) {
 			"kind: Service\nspec: {type: [x]}\ndata: [1]\ntype: {a: b}\n---\n---\nkind: List\nitems:\n- kind: Secret\n  metadata: {name: one}\n- kind: Pod\n---\nkind: Secret\nmetadata: {name: two}\n",
 			[]Manifest{{Kind: "Secret", Name: "one", Files: files()}, {Kind: "Secret", Name: "two", Files: files()}},
 		},
-		"nothing": {"", nil},
+		"a value that is null is empty, and so is data": {
+			"kind: Secret\nmetadata: {name: web}\ndata:\nstringData: {a: }\n",
+			[]Manifest{{Kind: "Secret", Name: "web", Files: files("a", "")}},
+		},
+		"an alias in an object of another kind": {"kind: Deployment\nspec: {a: &a [1], b: *a}\n", nil},
+		"nothing":                               {"", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := Manifests([]byte(test.text))
@@ -65,7 +70,10 @@ func TestManifestsThatCannotBeReadTellNoSecret(t *testing.T) {
 		"names are mappings": {"kind: Secret\nmetadata: {name: {hush: x}}\n", "it is not YAML, or not the manifest of a Kubernetes object"},
 		"too large":          {strings.Repeat("#", maxManifest+1), "larger than 16 MiB"},
 		"an alias bomb": {"a: &a [hush,hush,hush,hush,hush,hush,hush,hush,hush]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n" +
-			"d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\nkind: Secret\nmetadata: {name: web}\ndata: {a: *d}\n", "the values are not all text"},
+			"d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\nkind: Secret\nmetadata: {name: web}\ndata: {a: *d}\n", "line 2: an alias (*name) stands there for something else"},
+		"an alias in a List":  {"kind: List\nitems: [&a {kind: Secret}, *a]\n", "line 2: an alias (*name)"},
+		"a number":            {"kind: Secret\nmetadata: {name: web}\nstringData: {port: 8443}\n", `"secret/web": line 3: the values are not all text; put numbers and the like into quotes`},
+		"data that is a list": {"kind: Secret\nmetadata: {name: web}\ndata: [hush]\n", `"secret/web": line 3: the values are not all text`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Manifests([]byte(test.text))
