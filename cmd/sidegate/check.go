@@ -124,6 +124,9 @@ func (f *checkFlags) parse(args []string) error {
 	if o.Paths, err = parseFlags(fs, args); err != nil {
 		return err
 	}
+	if err = refuseEmpty(fs); err != nil {
+		return err
+	}
 	if err = f.together(); err == nil {
 		err = f.read()
 	}

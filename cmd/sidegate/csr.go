@@ -81,6 +81,9 @@ func parseRequest(args []string) (o csr.Options, renew string, err error) {
 	fs.Var((*texts)(&o.Names.Email), "email", "")
 	fs.Var((*texts)(&o.Names.URI), "uri", "")
 	operands, err := parseFlags(fs, args)
+	if err == nil {
+		err = refuseEmpty(fs)
+	}
 	if o.Out == "-" {
 		o.Out = ""
 	}

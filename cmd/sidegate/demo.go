@@ -51,6 +51,9 @@ func demo(ctx context.Context, args []string, std streams) error {
 	dir := fs.String("partner", "", "")
 	listen := fs.String("listen", "127.0.0.1:9443", "")
 	operands, err := parseFlags(fs, args)
+	if err == nil {
+		err = refuseEmpty(fs)
+	}
 	if err != nil {
 		return err
 	}

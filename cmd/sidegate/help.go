@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/sidegate/sidegate/proxy/config"
@@ -77,6 +78,23 @@ func parseFlags(fs *flag.FlagSet, args []string) ([]string, error) {
 		operands, args = append(operands, rest[0]), rest[1:]
 	}
 	return operands, nil
+}
+
+// refuseEmpty is an error if a flag was given without a value, as a variable that
+// is not set leaves it in a script. Without --ca, say, something else would be
+// trusted than was meant.
+func refuseEmpty(fs *flag.FlagSet) error {
+	var empty []string
+	fs.Visit(func(f *flag.Flag) {
+		list, isList := f.Value.(*texts)
+		if f.Value.String() == "" || isList && slices.Contains(*list, "") {
+			empty = append(empty, "--"+f.Name)
+		}
+	})
+	if len(empty) == 0 {
+		return nil
+	}
+	return misuseOf("sidegate help "+fs.Name(), fmt.Errorf("%s: the value is empty", strings.Join(empty, ", ")))
 }
 
 // flagError adds to err, of parsing args, what may have been meant, and where to

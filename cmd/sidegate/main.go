@@ -34,7 +34,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/sidegate/sidegate/proxy/config"
 )
@@ -97,6 +101,9 @@ func dispatch(ctx context.Context, args []string, std streams) error {
 	if len(args) == 0 {
 		return misuseOf("sidegate help", errors.New("a command is missing"))
 	}
+	if slices.ContainsFunc(args, func(a string) bool { return strings.Contains(a, "-----BEGIN") }) { // a key, perhaps, and no error may quote it
+		return misuse(errors.New("the contents of a file were given where its name is wanted"))
+	}
 	name := args[0]
 	switch name {
 	case "help", "-h", "-help", "--help":
@@ -147,9 +154,30 @@ func misuse(err error) error { return misuseOf("", err) }
 // misuseOf is misuse for arguments: the help of a command tells more.
 func misuseOf(see string, err error) error { return &misuseError{err, see} }
 
-// printError writes a line for each error that err joins.
+// printError writes a line for each error that err joins. Names in it may come from
+// anybody, and must not speak to the terminal.
 func printError(w io.Writer, err error) {
 	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintf(w, "sidegate: %s\n", strings.TrimSuffix(line, "\n"))
+		fmt.Fprintf(w, "sidegate: %s\n", visible(strings.TrimSuffix(line, "\n")))
 	}
+}
+
+// visible returns s with what is not seen, or moves what is, escaped.
+func visible(s string) string {
+	if strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 && utf8.ValidString(s) {
+		return s
+	}
+	var out strings.Builder
+	for i, r := range s {
+		switch {
+		case r == utf8.RuneError && s[i] != "\uFFFD"[0]:
+			fmt.Fprintf(&out, `\x%02x`, s[i])
+		case unicode.IsPrint(r):
+			out.WriteRune(r)
+		default:
+			quoted := strconv.QuoteRuneToASCII(r)
+			out.WriteString(quoted[1 : len(quoted)-1])
+		}
+	}
+	return out.String()
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"strings"
 
@@ -75,26 +74,14 @@ func probeServer(ctx context.Context, args []string, std streams) error {
 	case o.Timeout == 0:
 		return misuseOf(see, errors.New("--timeout is 0; write a time such as 10s"))
 	}
-	if empty := emptyFlags(fs); len(empty) > 0 {
-		return misuseOf(see, fmt.Errorf("%s: the value is empty", strings.Join(empty, ", ")))
+	if err := refuseEmpty(fs); err != nil {
+		return err
 	}
 	p, err := probe.New(targets[0], o)
 	if err != nil {
 		return misuseOf(see, err)
 	}
 	return tellProbe(std, p.Run(ctx), *format)
-}
-
-// emptyFlags returns the flags that were given without a value, as a variable
-// that is not set leaves them in a script. Without --ca, say, something else
-// would be trusted than was meant.
-func emptyFlags(fs *flag.FlagSet) (empty []string) {
-	fs.Visit(func(f *flag.Flag) {
-		if f.Value.String() == "" {
-			empty = append(empty, "--"+f.Name)
-		}
-	})
-	return empty
 }
 
 // tellProbe writes what was seen, and fails if that is not good.
