@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -117,11 +118,14 @@ func (r *run) notTLS(head []byte) {
 	r.find(Error, "not-tls", fmt.Sprintf("what the server sent is not TLS: it begins with %q", head), "check the port: something else listens there")
 }
 
-// A recorder keeps the first bytes that came from the server.
+// A recorder keeps the first bytes that came from the server, and lets a server
+// that hangs up have its last word: an alert may wait to be read when a write
+// already fails, and who writes would close the connection before it is.
 type recorder struct {
 	net.Conn
-	head [11]byte
-	n    int
+	head  [11]byte
+	n     int
+	reset atomic.Pointer[error] // of a write
 }
 
 // Read implements net.Conn.
@@ -129,6 +133,20 @@ func (c *recorder) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 {
 		c.n += copy(c.head[c.n:], p[:n])
+	}
+	if reset := c.reset.Load(); reset != nil && errors.Is(err, io.EOF) {
+		return n, *reset
+	}
+	return n, err
+}
+
+// Write implements net.Conn. What a server that hung up did not take is lost without
+// a word: Read tells why.
+func (c *recorder) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		c.reset.Store(&err)
+		return len(p), nil
 	}
 	return n, err
 }

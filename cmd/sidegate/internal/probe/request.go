@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // Bounds of an answer.
@@ -99,7 +100,16 @@ func sendHTTP2(c *tls.Conn, req *http.Request) (*http.Response, error) {
 		DisableCompression:     true,
 	}
 	t.Protocols.SetHTTP2(true)
-	return t.RoundTrip(req)
+	res, err := t.RoundTrip(req)
+	if err == nil {
+		return res, nil
+	}
+	// The transport may have met the end before the request, and forgotten why.
+	_ = c.SetReadDeadline(time.Now())
+	if _, last := c.Read(make([]byte, 1)); isAlert(last) {
+		return nil, last
+	}
+	return nil, err
 }
 
 // unanswered says why there is no answer.
