@@ -69,9 +69,17 @@
 // with a request that may change something and was written in part.
 //
 // What the application sends is bounded in its head only: the time that it takes
-// for a body is not, nor the size.
+// for a body is not, nor the size. A partner is not waited for without end: who takes
+// nothing of a body for 30 s is given up (504, server-timeout), and so is one that
+// goes on with a WebSocket 30 s after the application has ended it. The head of its
+// response may have 64 KiB; over HTTP/2 at most 256 KiB a stream lie here untaken.
+//
+// Its responses are read by net/http, which over HTTP/1.1 lets pass what our own relay
+// refuses: Content-Length beside Transfer-Encoding, folded fields. They come from the
+// verified partner alone and are written anew.
 //
 // It fails closed: without a Bundle no handshake succeeds, without a rule no
 // request passes, and identity headers are removed from every request whether
-// or not Sidegate sets them. What has two meanings is refused, from either side.
+// or not Sidegate sets them. What has two meanings is refused: on an ingress from
+// either side, on an egress from the application.
 package proxy

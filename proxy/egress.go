@@ -16,11 +16,22 @@ import (
 // An Egress takes plain requests of the application and sends them to a partner
 // over mutual TLS. Give it a Bundle and settings with [Egress.Configure], then let
 // it [Egress.Serve]; replace both at any time.
+//
+// The partner's responses are read by net/http, over HTTP/1.1 more leniently than the
+// relay of an [Ingress] reads those of an application: Content-Length may stand beside
+// Transfer-Encoding, a field may be folded or have a blank before its colon, and what
+// follows a complete response may, rarely, be taken for the answer to the next request
+// on that connection. Nobody but the partner, verified, can send these bytes; the
+// connection is shared with no other partner, and what the application gets is written
+// anew, with a framing of our own. So it can deceive with them only about what it may
+// say anyway.
 type Egress struct {
 	name    string
 	log     logr.Logger
 	metrics *listenerMetrics
 	now     func() time.Time
+
+	patience time.Duration // partnerPatience
 
 	cur     atomic.Pointer[egressGeneration]
 	swap    sync.Mutex // held while cur is replaced
@@ -42,7 +53,7 @@ type Egress struct {
 // and metrics. The Bundle is one for [certs.ServerAuth]: its certificate is ours,
 // its anchors are those of the server.
 func NewEgress(name string, b *certs.Bundle, s *EgressSettings, m *Metrics, log logr.Logger) (*Egress, error) {
-	e := &Egress{name: name, log: log, metrics: m.of(name), now: time.Now, conns: make(map[*appConn]struct{})}
+	e := &Egress{name: name, log: log, metrics: m.of(name), now: time.Now, patience: partnerPatience, conns: make(map[*appConn]struct{})}
 	e.server = newAppServer(e)
 	e.forward = httputil.ReverseProxy{
 		Rewrite:       rewriteOutgoing,
@@ -127,3 +138,7 @@ func (e *Egress) renew(g *egressGeneration) {
 
 // Connections returns how many connections of the application are open now.
 func (e *Egress) Connections() int { return int(e.open.Load()) }
+
+// partnerPatience is how long a partner may take nothing of a request that is there
+// to be taken, or say nothing more when the application has ended a WebSocket.
+const partnerPatience = 30 * time.Second

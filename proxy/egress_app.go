@@ -133,8 +133,8 @@ func (e *Egress) admit(raw net.Conn) *appConn {
 }
 
 // An appConn is a connection of the application. HTTP/1.1 is read through a Guard;
-// HTTP/2 is told by the first bytes of its preface, which are no method of HTTP/1.1
-// (RFC 9113 §3.4).
+// HTTP/2 is told by its preface (RFC 9113 §3.4), the whole of it: PRI is a method like
+// any other.
 type appConn struct {
 	net.Conn
 	e      *Egress
@@ -143,7 +143,7 @@ type appConn struct {
 	once   sync.Once
 }
 
-const prefaceBegins = "PRI "
+const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 // Read implements net.Conn.
 func (c *appConn) Read(p []byte) (int, error) {
@@ -152,14 +152,31 @@ func (c *appConn) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	return c.stream.Read(p)
+	n, err := c.stream.Read(p)
+	if _, ok := errors.AsType[*http1.Violation](err); ok && n == 0 && len(p) == 1 {
+		return 0, c.hold()
+	}
+	return n, err
+}
+
+// hold keeps a violation for later. net/http reads one byte in the background when it
+// has all of a request and serves it, and cancels it on an error: what comes behind
+// the request is no fault of it. It breaks the read off when the request is over,
+// and the next one has the violation.
+func (c *appConn) hold() error {
+	var unread [512]byte
+	for {
+		if _, err := c.Conn.Read(unread[:]); err != nil {
+			return err
+		}
+	}
 }
 
 // sniff reads until it is clear what is spoken.
 func (c *appConn) sniff() error {
-	for strings.HasPrefix(prefaceBegins, string(c.head)) && len(c.head) < len(prefaceBegins) {
-		var room [len(prefaceBegins)]byte
-		n, err := c.Conn.Read(room[:len(prefaceBegins)-len(c.head)])
+	for strings.HasPrefix(preface, string(c.head)) && len(c.head) < len(preface) {
+		var room [len(preface)]byte
+		n, err := c.Conn.Read(room[:len(preface)-len(c.head)])
 		c.head = append(c.head, room[:n]...)
 		if err != nil {
 			return err
@@ -167,7 +184,7 @@ func (c *appConn) sniff() error {
 	}
 	again := &readAgain{c.Conn, c.head}
 	c.stream = again
-	if string(c.head) != prefaceBegins {
+	if string(c.head) != preface {
 		c.stream = http1.Guard(again, http1.Options{HeadBytes: appHeaderBytes, Report: c.violated})
 	}
 	return nil

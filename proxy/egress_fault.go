@@ -58,6 +58,9 @@ func ofHandshake(why reason) bool {
 // What is asked first is more certain than what follows.
 func (x *outgoing) faultOf(err error) *fault {
 	p, to := x.partner.snapshot(), x.gen.settings.address()
+	if x.givenUp(p) {
+		return x.tookNothing()
+	}
 	if f := x.ofApplication(err, p); f != nil {
 		return f
 	}
@@ -76,10 +79,17 @@ func (x *outgoing) faultOf(err error) *fault {
 	if timedOut(err) {
 		return &fault{http.StatusGatewayTimeout, reasonServerTimeout, to + " did not answer in time: " + err.Error()}
 	}
-	if isReset(err) && p.asked && p.fresh {
+	if (isReset(err) || p.reset()) && p.asked && p.fresh {
 		return x.refusedPerhaps(to)
 	}
-	return &fault{http.StatusBadGateway, reasonServerFailed, to + " broke off, or its answer is not HTTP: " + x.hint(err, p)}
+	return &fault{http.StatusBadGateway, reasonServerFailed,
+		fmt.Sprintf("%s broke off, or its answer is not HTTP with a head of at most %d KiB: %s", to, partnerHeadBytes>>10, x.hint(err, p))}
+}
+
+// tookNothing explains that a partner was given up in the middle of a request.
+func (x *outgoing) tookNothing() *fault {
+	return &fault{http.StatusGatewayTimeout, reasonServerTimeout,
+		fmt.Sprintf("%s took nothing of the request for %s", x.gen.settings.address(), x.e.patience)}
 }
 
 // hint adds what may be behind a connection that ended without a word.

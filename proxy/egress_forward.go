@@ -5,12 +5,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptrace"
 	"net/http/httputil"
 	"net/textproto"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sidegate/sidegate/proxy/policy"
@@ -35,6 +37,7 @@ type outgoing struct {
 	unsent   bool // the response could not be written
 	body     *outgoingBody
 	refused  *x509.Certificate // the server's, if it was not good
+	stalled  atomic.Bool       // the partner took nothing of the body, over HTTP/2
 	partner  partnerState
 }
 
@@ -65,6 +68,7 @@ func (e *Egress) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), outgoingKey{}, x))
 	defer cancel()
 	x.cancel = cancel
+	defer x.watch()()
 	out := r.WithContext(ctx)
 	out.Body = x.body
 	e.forward.ServeHTTP(x, out)
@@ -150,11 +154,15 @@ func (perOutgoing) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	x.partner.setAnswered()
-	if s := res.StatusCode; s != http.StatusSwitchingProtocols {
-		if s < 200 || s > 599 {
-			_ = res.Body.Close()
-			return nil, fmt.Errorf("status %d is not one of a response", s)
+	switch s := res.StatusCode; {
+	case s == http.StatusSwitchingProtocols:
+		if rw, ok := res.Body.(io.ReadWriteCloser); ok {
+			res.Body = &partnerTunnel{rw, x.partner.snapshot().conn, x.e.patience}
 		}
+	case s < 200, s > 599:
+		_ = res.Body.Close()
+		return nil, fmt.Errorf("status %d is not one of a response", s)
+	default:
 		res.Body = &outgoingEnd{res.Body, x.body}
 	}
 	return res, nil
@@ -194,6 +202,7 @@ func (x *outgoing) trace(repeatable bool) *httptrace.ClientTrace {
 			}
 		},
 		WroteHeaders: p.wroteHeaders,
+		WroteRequest: func(httptrace.WroteRequestInfo) { x.body.wait(false) },
 	}
 }
 
@@ -269,7 +278,7 @@ func (p *partnerState) got(info httptrace.GotConnInfo) bool {
 func (p *partnerState) snapshot() partnerFacts {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return partnerFacts{p.asked, p.handshake, p.again, !p.reused && !p.answered, p.conn}
+	return partnerFacts{p.asked, p.handshake, p.again, !p.reused && !p.answered, p.http2, p.conn}
 }
 
 // partnerFacts are a partnerState at one moment.
@@ -278,7 +287,17 @@ type partnerFacts struct {
 	handshake error
 	again     bool
 	fresh     bool // nothing came over the connection yet
+	http2     bool
 	conn      *tls.Conn
+}
+
+// raw returns the connection below TLS, or nil if there is none yet.
+func (p partnerFacts) raw() *partnerConn {
+	if p.conn == nil {
+		return nil
+	}
+	raw, _ := p.conn.NetConn().(*partnerConn)
+	return raw
 }
 
 // server returns the certificate that the server of the connection proved to have.
@@ -289,6 +308,12 @@ func (p partnerFacts) server() *x509.Certificate {
 	return p.conn.ConnectionState().PeerCertificates[0]
 }
 
+// reset reports whether a write found that the server had hung up.
+func (p partnerFacts) reset() bool {
+	raw := p.raw()
+	return raw != nil && raw.reset.Load()
+}
+
 // alert returns the alert that the server sent in err or, if it was sent on a fresh
 // connection, before: the transport may have lost it, when it could not write to a
 // connection that its reader had closed for the alert's sake.
@@ -296,8 +321,8 @@ func (p partnerFacts) alert(err error) (tls.AlertError, bool) {
 	if alert, ok := remoteAlert(err); ok || p.conn == nil || !p.fresh {
 		return alert, ok
 	}
-	raw, ok := p.conn.NetConn().(*partnerConn)
-	if !ok {
+	raw := p.raw()
+	if raw == nil {
 		return 0, false
 	}
 	select {

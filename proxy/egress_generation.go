@@ -6,8 +6,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/sidegate/sidegate/proxy/certs"
@@ -52,6 +50,14 @@ func newEgressGeneration(e *Egress, b *certs.Bundle, s *EgressSettings) *egressG
 	return g
 }
 
+// Bounds on what the partner makes us keep, which would be 10 MiB a head, 4 MiB a
+// stream and 1 GiB a connection: more than a sidecar has.
+const (
+	partnerHeadBytes   = 64 << 10  // the head of a response; servers send 8 to 32 KiB at most
+	partnerStreamBytes = 256 << 10 // of a body over HTTP/2 that the application has not taken yet
+	partnerConnBytes   = 4<<20 - 1 // and of all on one connection; net/http takes no more
+)
+
 // newTransport returns the way to the partner.
 func (g *egressGeneration) newTransport() *http.Transport {
 	t := &http.Transport{
@@ -63,7 +69,15 @@ func (g *egressGeneration) newTransport() *http.Transport {
 		DisableCompression:    true, // the body is the partner's, byte for byte
 		MaxIdleConnsPerHost:   256,
 		Protocols:             new(http.Protocols),
-		HTTP2:                 &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second},
+
+		// How much memory a partner may have filled.
+		MaxResponseHeaderBytes: partnerHeadBytes,
+		HTTP2: &http.HTTP2Config{
+			MaxReceiveBufferPerStream:     partnerStreamBytes,
+			MaxReceiveBufferPerConnection: partnerConnBytes,
+
+			SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second,
+		},
 
 		// Servers hang up on idle connections, many after 5 s. A POST that meets a
 		// connection in that moment fails, because it is not sent twice.
@@ -164,63 +178,4 @@ func (g *egressGeneration) dial(ctx context.Context, _, _ string) (net.Conn, err
 		return nil, errRetired
 	}
 	return c, nil
-}
-
-// A partnerConn is a connection to the partner, below TLS.
-type partnerConn struct {
-	net.Conn
-	g       *egressGeneration
-	parting atomic.Bool // crypto/tls is closing it
-	once    sync.Once
-	gone    chan struct{} // closed with the connection
-}
-
-// alertPatience is how long a write that failed waits for the reader to say why.
-const alertPatience = 250 * time.Millisecond
-
-// Write writes p. A server that refuses our certificate in TLS 1.3 sends an alert
-// and hangs up, perhaps before the request is written. The transport takes the
-// first error that it sees for the cause: so the reader, who is about to find the
-// alert and to close the connection, goes first.
-func (c *partnerConn) Write(p []byte) (int, error) {
-	n, err := c.Conn.Write(p)
-	if isReset(err) && !c.parting.Load() {
-		select {
-		case <-c.gone:
-		case <-time.After(alertPatience):
-		}
-	}
-	return n, err
-}
-
-// SetWriteDeadline notes that crypto/tls sets one, which it does for its last word:
-// nobody reads then.
-func (c *partnerConn) SetWriteDeadline(t time.Time) error {
-	c.parting.Store(!t.IsZero())
-	return c.Conn.SetWriteDeadline(t)
-}
-
-// isReset reports whether the peer has closed a connection that is written to.
-func isReset(err error) bool {
-	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
-}
-
-// Close closes the connection.
-func (c *partnerConn) Close() error {
-	c.once.Do(func() {
-		close(c.gone)
-		c.g.mu.Lock()
-		delete(c.g.conns, c)
-		c.g.mu.Unlock()
-	})
-	return c.Conn.Close()
-}
-
-// CloseWrite passes on that the application has said its last word.
-func (c *partnerConn) CloseWrite() error {
-	half, ok := c.Conn.(interface{ CloseWrite() error })
-	if !ok {
-		return errors.ErrUnsupported
-	}
-	return half.CloseWrite()
 }

@@ -36,6 +36,7 @@ type outlet struct {
 	mount minica.Mount
 	set   proxy.EgressSettings
 	clock func() time.Time // nil: the real one
+	waits time.Duration    // for a partner that takes nothing; 0: as long as it is
 	reg   *metric.Registry
 	logs  *logBuffer
 	addr  string
@@ -167,6 +168,9 @@ func (o *outlet) start() {
 	}
 	if o.clock != nil {
 		o.out.SetNow(o.clock)
+	}
+	if o.waits != 0 {
+		o.out.SetPatience(o.waits)
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -70,6 +70,8 @@ func TestThePortOfHTTPSIsLeftOutOfHost(t *testing.T) {
 	for upstream, want := range map[string]string{
 		"https://api.example":          "api.example",
 		"https://api.example:443":      "api.example",
+		"https://api.example.":         "api.example",
+		"https://api.example.:8443":    "api.example:8443",
 		"https://api.example:8443":     "api.example:8443",
 		"https://[2001:db8::1]:443":    "[2001:db8::1]",
 		"https://[2001:db8::443]:8443": "[2001:db8::443]:8443",

@@ -50,7 +50,7 @@ func TestAServerThatIsNotThePartnersHasAWordForIt(t *testing.T) {
 		}, "server-name", "the CN is not looked at"},
 		{"its Subject is another", func(o *outlet) {
 			o.set.ServerSubject = []subject.Name{name(o.t, "CN=api.partner.example,O=Partner NV,C=BE")}
-		}, "server-subject", "(CN=api.partner.example,O=Partner SA,C=BE) has a Subject that is not in serverSubject"},
+		}, "server-subject", `(CN=api.partner.example,O=Partner SA,C=BE) has a Subject that is not in serverSubject: O is "Partner SA" here and "Partner NV" in serverSubject`},
 		{"its Subject is ambiguous", func(o *outlet) {
 			o.set.ServerSubject = []subject.Name{name(o.t, "CN=api.partner.example,O=Partner SA,C=BE")}
 			o.serving(o.serverCert(minica.Options{RawSubject: []byte("\x30\x0f\x31\x0d\x30\x0b\x06\x03\x55\x04\x03\x0c\x04a\x1b[m")}))

@@ -112,7 +112,7 @@ func (s *EgressSettings) serverName() string {
 	if s.ServerName != "" {
 		return s.ServerName
 	}
-	return s.Upstream.Hostname()
+	return strings.TrimSuffix(s.Upstream.Hostname(), ".")
 }
 
 // address returns what is dialed.
@@ -125,10 +125,16 @@ func (s *EgressSettings) address() string {
 }
 
 // authority returns the Host of every request: without the port that https has
-// anyway, because that is how it is usually signed and routed (RFC 9110 §4.2.2).
+// anyway, because that is how it is usually signed and routed (RFC 9110 §4.2.2), and
+// without the final dot of a name, which is for the resolver.
 func (s *EgressSettings) authority() string {
-	if s.Upstream.Port() == "443" {
-		return strings.TrimSuffix(s.Upstream.Host, ":443")
+	host, port := s.Upstream.Host, s.Upstream.Port()
+	if port != "" {
+		host = strings.TrimSuffix(host, ":"+port)
 	}
-	return s.Upstream.Host
+	host = strings.TrimSuffix(host, ".")
+	if port != "" && port != "443" {
+		host += ":" + port
+	}
+	return host
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/sidegate/sidegate/proxy/certs"
+	"github.com/sidegate/sidegate/proxy/policy"
 	"github.com/sidegate/sidegate/proxy/subject"
 )
 
@@ -117,10 +118,14 @@ func checkServerSubject(leaf *x509.Certificate, wanted []subject.Name) *serverRe
 		return &serverRefusal{reasonServerSubject, leaf, "has a Subject that can be read in more than one way: " + err.Error()}
 	case name.IsZero():
 		return &serverRefusal{reasonServerSubject, leaf, "has an empty Subject, which is not in serverSubject"}
-	case !slices.Contains(wanted, name):
-		return &serverRefusal{reasonServerSubject, leaf, "has a Subject that is not in serverSubject"}
+	case slices.Contains(wanted, name):
+		return nil
 	}
-	return nil
+	detail := "has a Subject that is not in serverSubject"
+	if d := policy.Difference(name, wanted, "serverSubject"); d != "" {
+		detail += ": " + d
+	}
+	return &serverRefusal{reasonServerSubject, leaf, detail}
 }
 
 func checkServerKey(leaf *x509.Certificate, wanted [][32]byte) *serverRefusal {

@@ -74,8 +74,25 @@ func (o *Origin) setHost(p *url.URL) error {
 	if !isServerName(trimRoot(host)) {
 		return fmt.Errorf("has the host %s, which is neither an IP address nor a host name", quote(host))
 	}
+	if endsInNumber(trimRoot(host)) {
+		return fmt.Errorf("has the host %s, which some programs read as an IPv4 address; write an address as four decimal numbers, as in 192.0.2.7", quote(host))
+	}
 	*o = Origin{host, port}
 	return nil
+}
+
+// endsInNumber reports whether host is no IP address, but its last label a number:
+// 127.1 and 0x7f000001 are 127.0.0.1 to many a resolver, and to browsers (WHATWG URL,
+// "ends in a number").
+func endsInNumber(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return false
+	}
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	if hex, ok := strings.CutPrefix(last, "0x"); ok {
+		return strings.Trim(hex, "0123456789abcdef") == ""
+	}
+	return strings.Trim(last, "0123456789") == ""
 }
 
 // trimRoot removes the final dot of a host name that is spelled out down to the

@@ -48,8 +48,18 @@ func (r *Rule) onlyMiss(c *candidate) string {
 }
 
 func explainSubject(r *Rule, c *candidate) string {
-	for _, want := range r.Subjects[:min(len(r.Subjects), nearestSubjects)] {
-		if d := difference(c.attributes, want.Attributes()); d != "" {
+	return nearestSubject(c.attributes, r.Subjects, "the rule")
+}
+
+// Difference says how name misses one of the Subjects that are wanted in the place
+// where, if it does so by one attribute, or by their order only; else it is empty.
+func Difference(name subject.Name, wanted []subject.Name, where string) string {
+	return nearestSubject(name.Attributes(), wanted, where)
+}
+
+func nearestSubject(here []subject.Attribute, wanted []subject.Name, where string) string {
+	for _, want := range wanted[:min(len(wanted), nearestSubjects)] {
+		if d := difference(here, want.Attributes(), where); d != "" {
 			return d
 		}
 	}
@@ -70,7 +80,7 @@ func explainSubjectHas(r *Rule, c *candidate) string {
 		case count > 1:
 			explained = fmt.Sprintf("%s occurs %d times here and must occur once", want.Type, count)
 		default:
-			explained = valuesDiffer(have, want)
+			explained = valuesDiffer(have, want, "the rule")
 		}
 	}
 	return explained
@@ -101,31 +111,31 @@ func explainCert(r *Rule, _ *candidate) string {
 	return "the Subject is right, the certificate is not a pinned one"
 }
 
-// difference describes how the attributes of two Subjects differ if it is in
-// one attribute, or only in their order.
-func difference(here, rule []subject.Attribute) string {
-	if sameSet(here, rule) {
+// difference describes how the attributes of two Subjects, one of them in where,
+// differ if it is in one attribute, or only in their order.
+func difference(here, there []subject.Attribute, where string) string {
+	if sameSet(here, there) {
 		return "the Subject has the same attributes in another order or grouping"
 	}
-	for len(here) > 0 && len(rule) > 0 && here[0] == rule[0] {
-		here, rule = here[1:], rule[1:]
+	for len(here) > 0 && len(there) > 0 && here[0] == there[0] {
+		here, there = here[1:], there[1:]
 	}
-	for len(here) > 0 && len(rule) > 0 && here[len(here)-1] == rule[len(rule)-1] {
-		here, rule = here[:len(here)-1], rule[:len(rule)-1]
+	for len(here) > 0 && len(there) > 0 && here[len(here)-1] == there[len(there)-1] {
+		here, there = here[:len(here)-1], there[:len(there)-1]
 	}
 	switch {
-	case len(here) == 1 && len(rule) == 1 && here[0].Type == rule[0].Type:
-		return valuesDiffer(here[0], rule[0])
-	case len(here) == 1 && len(rule) == 0:
-		return fmt.Sprintf("%s is %s here and absent in the rule", here[0].Type, quote(here[0].Value))
-	case len(here) == 0 && len(rule) == 1:
-		return fmt.Sprintf("%s is absent here and %s in the rule", rule[0].Type, quote(rule[0].Value))
+	case len(here) == 1 && len(there) == 1 && here[0].Type == there[0].Type:
+		return valuesDiffer(here[0], there[0], where)
+	case len(here) == 1 && len(there) == 0:
+		return fmt.Sprintf("%s is %s here and absent in %s", here[0].Type, quote(here[0].Value), where)
+	case len(here) == 0 && len(there) == 1:
+		return fmt.Sprintf("%s is absent here and %s in %s", there[0].Type, quote(there[0].Value), where)
 	}
 	return ""
 }
 
-func valuesDiffer(here, rule subject.Attribute) string {
-	return fmt.Sprintf("%s is %s here and %s in the rule", here.Type, quote(here.Value), quote(rule.Value))
+func valuesDiffer(here, there subject.Attribute, where string) string {
+	return fmt.Sprintf("%s is %s here and %s in %s", here.Type, quote(here.Value), quote(there.Value), where)
 }
 
 func sameSet(a, b []subject.Attribute) bool {
