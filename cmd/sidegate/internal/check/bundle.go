@@ -26,8 +26,15 @@ func (r *Report) Bundle() ([]byte, error) {
 	if r.unlike(u) {
 		return nil, fmt.Errorf("make a bundle of %q: the private key is that of another certificate, and no bundle mends that", u.leaf.file.name)
 	}
+	bundle := u.bundle(r.Now)
+	if u.barred {
+		return nil, fmt.Errorf("make a bundle of %q: an issuer in the chain may not issue certificates, and no bundle mends that", u.leaf.file.name)
+	}
+	if u.passes(u.leaf.file.placed(), r.Now) == nil && u.passes(bundle, r.Now) != nil {
+		return nil, fmt.Errorf("make a bundle of %q: peers accept it as it is, and would not accept another order", u.leaf.file.name)
+	}
 	var out bytes.Buffer
-	for _, p := range u.bundle() {
+	for _, p := range bundle {
 		if err := pem.Encode(&out, &pem.Block{Type: "CERTIFICATE", Bytes: p.cert.Raw}); err != nil {
 			return nil, fmt.Errorf("make a bundle of %q: %w", u.leaf.file.name, err)
 		}

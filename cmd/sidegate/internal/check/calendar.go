@@ -95,7 +95,7 @@ func attributesOf(c *x509.Certificate) []subject.Attribute {
 // the bundle's to mend.
 func (u *unit) end() time.Time {
 	end := u.leaf.cert.NotAfter
-	for _, p := range u.bundle() {
+	for _, p := range u.needed() {
 		if p.cert.NotAfter.Before(end) {
 			end = p.cert.NotAfter
 		}

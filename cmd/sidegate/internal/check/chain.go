@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/asn1"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sidegate/sidegate/proxy/certs"
 )
@@ -29,12 +29,15 @@ const (
 type search struct {
 	checks int
 	pool   []placed
+	now    time.Time
 }
 
-// from returns the path from leaf upwards, as far as it goes; it ends at a
-// self-issued certificate. Certificates of the leaf's own file come first.
-func (s *search) from(leaf placed) []placed {
-	path := []placed{leaf}
+// from returns the path that begins with begun, upwards as far as it goes; it
+// ends at a self-issued certificate. Of several issuers that signed, those come
+// first that are valid now, as peers look for them, and of these the leaf's own
+// file's.
+func (s *search) from(begun ...placed) []placed {
+	path := begun
 	for len(path) < maxPath && !selfIssued(path[len(path)-1].cert) {
 		next, ok := s.issuer(path)
 		if !ok {
@@ -47,12 +50,14 @@ func (s *search) from(leaf placed) []placed {
 
 func (s *search) issuer(path []placed) (found placed, ok bool) {
 	below := path[len(path)-1].cert
-	for _, own := range []bool{true, false} {
+	for _, preferred := range []func(p placed) bool{
+		func(p placed) bool { return p.file == path[0].file && validAt(p.cert, s.now) },
+		func(p placed) bool { return p.file != path[0].file && validAt(p.cert, s.now) },
+		func(p placed) bool { return p.file == path[0].file && !validAt(p.cert, s.now) },
+		func(p placed) bool { return p.file != path[0].file && !validAt(p.cert, s.now) },
+	} {
 		for _, p := range s.pool {
-			if (p.file == path[0].file) != own || !bytes.Equal(below.RawIssuer, p.cert.RawSubject) {
-				continue
-			}
-			if s.issued(p.cert, below) {
+			if preferred(p) && bytes.Equal(below.RawIssuer, p.cert.RawSubject) && s.issued(p.cert, below) {
 				return p, true
 			}
 		}
@@ -60,10 +65,14 @@ func (s *search) issuer(path []placed) (found placed, ok bool) {
 	return placed{}, false
 }
 
+func validAt(c *x509.Certificate, now time.Time) bool {
+	return !now.Before(c.NotBefore) && !now.After(c.NotAfter)
+}
+
 // issued reports whether parent signed child. One that used SHA-1 did, though
 // nobody believes it any more.
 func (s *search) issued(parent, child *x509.Certificate) bool {
-	if k, ok := parent.PublicKey.(*rsa.PublicKey); ok && k.N.BitLen() > maxRSA || s.checks == 0 || parent.Equal(child) {
+	if oversized(parent) || s.checks == 0 || parent.Equal(child) {
 		return false
 	}
 	s.checks--
@@ -72,13 +81,21 @@ func (s *search) issued(parent, child *x509.Certificate) bool {
 	return err == nil || errors.As(err, &insecure)
 }
 
+// oversized reports whether the key of c takes too long to check anything with.
+func oversized(c *x509.Certificate) bool {
+	k, ok := c.PublicKey.(*rsa.PublicKey)
+	return ok && k.N.BitLen() > maxRSA
+}
+
 func selfIssued(c *x509.Certificate) bool { return bytes.Equal(c.RawSubject, c.RawIssuer) }
 
 // chain finds the path of u, and says what its bundle has too much, too little,
 // or in the wrong place.
-func (r *Report) chain(u *unit) {
-	s := &search{checks: maxChecks, pool: u.spare}
-	u.path = s.from(u.leaf)
+func (r *Report) chain(u *unit, peers *trust) {
+	u.peers = peers
+	s := &search{checks: maxChecks, pool: u.spare, now: r.Now}
+	u.path = s.from(r.verified(u)...)
+	r.barred(u, s)
 	r.order(u)
 	r.surplus(u)
 	r.apart(u)
@@ -88,7 +105,7 @@ func (r *Report) chain(u *unit) {
 func (r *Report) order(u *unit) {
 	if u.leaf.at != 0 {
 		f := u.finding(certs.CodeChainOrder, Error, u.leaf, fmt.Sprintf("the bundle starts with %s; its holder's certificate is only number %d",
-			named(u.leaf.file.Certificates[0]), u.leaf.at+1), "write the certificates in this order: "+u.rightOrder()+"; --fix-bundle OUT does it")
+			named(u.leaf.file.Certificates[0]), u.leaf.at+1), "write the certificates in this order: "+u.rightOrder(r.Now)+"; --fix-bundle OUT does it")
 		f.bundled = true
 		if u.key == nil { // nothing was refused yet: without the key, this is a guess
 			f.Severity = Warning
@@ -104,7 +121,7 @@ func (r *Report) order(u *unit) {
 		}
 		if p.at < last {
 			f := u.finding(certs.CodeChainOrder, Warning, p, fmt.Sprintf("the certificate %s stands before the one that it issued: TLS 1.2 wants each certificate to be followed by its issuer (RFC 5246 §7.4.2), and some peers insist", named(p.cert)),
-				"write the certificates in this order: "+u.rightOrder()+"; --fix-bundle OUT does it")
+				"write the certificates in this order: "+u.rightOrder(r.Now)+"; --fix-bundle OUT does it")
 			f.PeersSay, f.bundled = nil, true
 			r.add(f)
 			return
@@ -114,19 +131,36 @@ func (r *Report) order(u *unit) {
 }
 
 // rightOrder names what a bundle should hold.
-func (u *unit) rightOrder() string {
+func (u *unit) rightOrder(now time.Time) string {
 	var names []string
-	for _, p := range u.bundle() {
+	for _, p := range u.bundle(now) {
 		names = append(names, named(p.cert))
 	}
 	return strings.Join(names, ", ")
 }
 
-// bundle returns what u should present: the path without its root.
-func (u *unit) bundle() []placed {
+// needed returns the path without its root.
+func (u *unit) needed() []placed {
 	list := slices.Clone(u.path)
 	if n := len(list); n > 1 && selfIssued(list[n-1].cert) {
 		list = list[:n-1]
+	}
+	return list
+}
+
+// bundle returns what u should present: the path without its root. Other
+// certificates that the issuers on it have, of the same key, stay behind these:
+// they lead other peers to other roots.
+func (u *unit) bundle(now time.Time) []placed {
+	list := u.needed()
+	for _, p := range u.leaf.file.placed() {
+		held := func(q placed) bool { return q.cert.Equal(p.cert) }
+		twin := func(q placed) bool {
+			return bytes.Equal(q.cert.RawSubject, p.cert.RawSubject) && samePublicKey(p.cert.PublicKey, q.cert.PublicKey)
+		}
+		if !selfIssued(p.cert) && validAt(p.cert, now) && slices.ContainsFunc(u.path[1:], twin) && !slices.ContainsFunc(list, held) && len(list) < maxPath {
+			list = append(list, p)
+		}
 	}
 	return list
 }
@@ -145,6 +179,9 @@ func (r *Report) surplus(u *unit) {
 			f = u.finding(wordDuplicate, Note, p, "the certificate is in the bundle twice", "leave it out; --fix-bundle OUT does it")
 		case onPath && selfIssued(p.cert) && p.at != u.leaf.at:
 			f = u.finding(wordRootIncluded, Note, p, "the bundle holds the root, which peers have already, or do not trust because it is sent", "leave it out, to save bytes in each handshake; --fix-bundle OUT does it")
+		case !onPath && u.alternative(p.cert) && !validAt(p.cert, r.Now):
+			f = u.finding(wordOutdated, Note, p, "the bundle also holds a certificate of this CA that is not valid now; Go and OpenSSL pass over it, old software may take it",
+				"leave it out; --fix-bundle OUT does it")
 		case !onPath && !u.alternative(p.cert):
 			f = u.finding(wordUnrelated, Warning, p, fmt.Sprintf("the certificate has nothing to do with %s: it did not issue it, nor a CA above it", named(u.leaf.cert)),
 				"take it out, some peers refuse such a chain; --fix-bundle OUT does it")
@@ -163,57 +200,4 @@ func (r *Report) surplus(u *unit) {
 // a cross-certificate, by which other peers find another root.
 func (u *unit) alternative(c *x509.Certificate) bool {
 	return slices.ContainsFunc(u.path, func(p placed) bool { return bytes.Equal(p.cert.RawIssuer, c.RawSubject) })
-}
-
-// apart says that an intermediate is at hand, but not in the bundle.
-func (r *Report) apart(u *unit) {
-	for i, p := range u.bundle() {
-		if p.file == u.leaf.file {
-			continue
-		}
-		f := u.finding(wordMissingIntermediate, Error, u.leaf, fmt.Sprintf("the intermediate %s is not in the bundle; it is at hand, in %q", named(p.cert), p.file.name),
-			"join the two into one file, the leaf first; --fix-bundle OUT does it")
-		f.bundled = true
-		r.add(f)
-		if i > 0 {
-			return // one is enough: the bundle is written at once
-		}
-	}
-}
-
-// absent says what it means that the bundle ends with a leaf of which no issuer
-// is at hand. sure: no peer can find a way to the CAs that were named.
-func (r *Report) absent(u *unit, sure bool) {
-	leaf := u.leaf.cert
-	severity, problem := Note, fmt.Sprintf("the bundle is a certificate alone, issued by %s: if that is an intermediate, it must follow", issuerNamed(leaf))
-	fix := "append the intermediate certificate that came with it to the file; if that issuer is a root, all is well"
-	switch public := isPublic(leaf); {
-	case sure:
-		severity = Error
-		problem = fmt.Sprintf("no way leads from the certificate to a CA that the peer trusts: its issuer %s is neither in the bundle nor trusted", issuerNamed(leaf))
-		fix = "append the intermediate certificate that came with it to the file"
-	case public:
-		severity, problem = Error, fmt.Sprintf("the intermediate %s is missing: public CAs never issue from a root, and peers know only roots", issuerNamed(leaf))
-		fix = "append the intermediate certificate that came with it to the file"
-	case len(leaf.IssuingCertificateURL) > 0:
-		severity = Warning
-	}
-	if urls := leaf.IssuingCertificateURL; len(urls) > 0 {
-		fix += fmt.Sprintf("; the certificate says that it is to be had at %q, in DER", urls[0])
-	}
-	f := u.finding(wordMissingIntermediate, severity, u.leaf, problem, fix)
-	if severity == Note {
-		f.PeersSay = nil
-	}
-	r.add(f)
-}
-
-// isPublic reports whether a CA that browsers trust issued c: it carries one of
-// the certificate policies of the CA/Browser Forum (2.23.140.1.2.*, and
-// 2.23.140.1.1 for extended validation).
-func isPublic(c *x509.Certificate) bool {
-	return slices.ContainsFunc(c.PolicyIdentifiers, func(oid asn1.ObjectIdentifier) bool {
-		text := oid.String()
-		return text == "2.23.140.1.1" || strings.HasPrefix(text, "2.23.140.1.2.")
-	})
 }

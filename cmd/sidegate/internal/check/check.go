@@ -93,8 +93,15 @@ func (r *Report) presented(o *Options) {
 	if len(o.CA) > 0 {
 		peers = r.peers(o.CA)
 	}
-	for _, g := range groups {
-		units := r.unitsOf(g, "")
+	units := make([][]*unit, len(groups))
+	for i, g := range groups {
+		units[i] = r.unitsOf(g, "")
+	}
+	if asked := len(o.Hosts)+len(o.CA) > 0 && len(o.Paths)+len(o.Certificate) > 0; asked && len(slices.Concat(units...)) == 0 {
+		r.lone(groups, units)
+	}
+	for i, g := range groups {
+		units := units[i]
 		for _, u := range units {
 			r.judge(u, peers, o.Hosts)
 		}
@@ -143,14 +150,16 @@ func (r *Report) judge(u *unit, peers *trust, hosts []string) {
 	if len(hosts) > 0 {
 		u.role = roleServer
 	}
-	r.chain(u)
+	r.chain(u, peers)
 	r.listUnit(u)
 	r.holder(u, hosts)
 	leaf := u.leaf.cert
 	switch {
+	case u.barred:
 	case peers != nil:
 		r.reaches(u, peers)
 	case len(u.path) > 1:
+		r.sound(u)
 	case selfIssued(leaf):
 		r.add(u.finding(wordSelfSigned, Warning, u.leaf, "the certificate is self-signed: every peer needs it among the CAs that it trusts, and again at each renewal", "have a CA issue one"))
 	default:

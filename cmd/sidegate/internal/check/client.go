@@ -56,8 +56,8 @@ func (r *Report) client(u *unit, listener string, t *trust, p *policy.Policy) {
 	if !c.Subject.IsZero() {
 		a.Allow = "- subject: '" + strings.ReplaceAll(c.Subject.String(), "'", "''") + "'"
 	}
-	if p == nil {
-		return
+	if a.Reason = unusable(leaf.PublicKey); a.Reason != "" || p == nil {
+		return // there is a finding on the key
 	}
 	grant := p.For(c)
 	for _, rule := range grant.Rules() {

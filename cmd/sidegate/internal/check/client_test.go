@@ -21,6 +21,11 @@ func rule(t *testing.T, name, dn string) policy.Rule {
 	return policy.Rule{Name: name, Subjects: []subject.Name{n}}
 }
 
+func allowing(t *testing.T, dn string) *policy.Policy {
+	t.Helper()
+	return &policy.Policy{Rules: []policy.Rule{rule(t, "partner", dn)}}
+}
+
 // try puts c to a listener that trusts the root.
 func try(w *world, c *minica.Cert, rules ...policy.Rule) *check.Report {
 	w.t.Helper()

@@ -1,9 +1,6 @@
 package check
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -53,37 +50,6 @@ func ago(d time.Duration) string {
 		return plural(days, "day") + " ago"
 	}
 	return "less than a day ago"
-}
-
-// maxGoRSA is the largest RSA key, in bits, that crypto/tls takes from a peer.
-const maxGoRSA = 8192
-
-// strength says what is too small, or too large, about the key of p.
-func (r *Report) strength(u *unit, p placed) {
-	fix := "request a certificate for a new key: ECDSA P-256, or RSA of 2048 to 4096 bits"
-	weak := ""
-	switch k := p.cert.PublicKey.(type) {
-	case *rsa.PublicKey:
-		bits := k.N.BitLen()
-		if bits < 2048 {
-			weak = fmt.Sprintf("an RSA key of %d bits", bits)
-		}
-		if bits > maxGoRSA {
-			f := u.finding(wordOversizedKey, Error, p, fmt.Sprintf("has an RSA key of %d bits: Go takes none above %d from a peer, OpenSSL does", bits, maxGoRSA), fix)
-			f.PeersSay = []Saying{{"Go", fmt.Sprintf("tls: server sent certificate containing RSA key larger than %d bits", maxGoRSA)}}
-			if u.role == roleClient {
-				f.PeersSay[0].Text = fmt.Sprintf("tls: client sent certificate containing RSA key larger than %d bits", maxGoRSA)
-			}
-			r.add(f)
-		}
-	case *ecdsa.PublicKey:
-		if k.Curve == elliptic.P224() {
-			weak = "an ECDSA key on P-224"
-		}
-	}
-	if weak != "" {
-		r.add(u.finding(certs.CodeWeakKey, Error, p, "has "+weak+", which peers refuse: BR 6.1.5 of the CA/Browser Forum wants 2048 bits at least, or P-256", fix))
-	}
 }
 
 // signature says that p is signed with a hash that is broken. The signature of a

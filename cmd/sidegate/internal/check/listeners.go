@@ -59,7 +59,7 @@ func (r *Report) caller(o *Options) *unit {
 		return nil
 	}
 	u := &unit{role: roleClient, leaf: f.placed()[0], spare: f.placed(), tried: true}
-	r.chain(u)
+	r.chain(u, nil)
 	r.listUnit(u)
 	r.holder(u, nil)
 	return u

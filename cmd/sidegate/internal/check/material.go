@@ -98,6 +98,7 @@ func (r *Report) directory(dir string) (groups []*group) {
 			Fix: "give the user that runs sidegate read permission, or name the files"})
 		return nil
 	}
+	r.cut(dir, len(entries), maxFiles, "files in the directory")
 	inside := &group{}
 	for _, e := range entries[:min(len(entries), maxFiles)] {
 		path := filepath.Join(dir, e.Name())
@@ -145,10 +146,20 @@ func (r *Report) open(path string) (files []*file, groups []*group) {
 	if !ok {
 		return nil, nil
 	}
-	if config.LooksLikeManifest(data) {
+	// The PEM in a manifest is indented or encoded, so that it is none to this; and
+	// comments in PEM may say anything.
+	if block, _ := pem.Decode(data); block == nil && config.LooksLikeManifest(data) {
 		return nil, r.manifests(path, data)
 	}
 	return []*file{r.inspect(path, data)}, nil
+}
+
+// cut says that there is more than is looked at: what is wrong may be in that.
+func (r *Report) cut(where string, n, most int, what string) {
+	if n > most {
+		r.add(Finding{Word: certs.CodeTooLarge, Severity: Error, File: where, Problem: fmt.Sprintf("there are %d %s; only the first %d are looked at", n, what, most),
+			Fix: "look at fewer of them at once"})
+	}
 }
 
 // load reads one file that is named for its certificates.
@@ -205,6 +216,7 @@ func (r *Report) manifests(path string, data []byte) (groups []*group) {
 		r.add(Finding{Word: wordBadManifest, Severity: Error, File: path, Problem: "there is no Secret and no ConfigMap in these manifests",
 			Fix: "name the file with the Secret; of a Certificate of cert-manager, look at the Secret that it makes: kubectl get secret NAME -o yaml"})
 	}
+	r.cut(path, len(found), maxManifests, "Secrets and ConfigMaps in the file")
 	for i := range found[:min(len(found), maxManifests)] {
 		groups = append(groups, r.manifest(path, &found[i]))
 	}
@@ -215,16 +227,14 @@ func (r *Report) manifest(path string, m *config.Manifest) *group {
 	name := func(parts ...string) string { return parts[0] + ": " + parts[1] }
 	where := path + ": " + m.String()
 	g := &group{}
-	for _, key := range slices.Sorted(maps.Keys(m.Files)) {
+	r.cut(where, len(m.Files), maxFiles, "keys in the manifest")
+	for _, key := range slices.Sorted(maps.Keys(m.Files))[:min(len(m.Files), maxFiles)] {
 		common := key == certificateKey || key == privateKey
 		g.paired = g.paired || common
 		if common || holds(m.Files[key]) {
 			f := r.inspect(name(where, key), m.Files[key])
 			f.manifest = true
 			g.files = append(g.files, f)
-		}
-		if len(g.files) == maxFiles {
-			break
 		}
 	}
 	if g.paired = g.paired || m.Type == "kubernetes.io/tls"; g.paired {

@@ -107,11 +107,11 @@ func (r *Report) reaches(u *unit, t *trust) {
 		return
 	}
 	anchored := placedAll(t.bundle.Anchors, "the trusted CAs")
-	s := &search{checks: maxChecks, pool: append(u.leaf.file.placed(), anchored...)}
+	s := &search{checks: maxChecks, pool: append(u.leaf.file.placed(), anchored...), now: r.Now}
 	path := s.from(u.leaf)
 	top := path[len(path)-1]
 	if slices.ContainsFunc(t.bundle.Anchors, top.cert.Equal) {
-		r.refused(u, err)
+		r.refused(u, path, "a way leads to a CA that the peer trusts, but it is not good: ", err)
 		return
 	}
 	r.nowhere(u, path, t.bundle.Anchors)
@@ -131,7 +131,9 @@ func verify(leaf *x509.Certificate, anchors, sent []*x509.Certificate, usage x50
 		roots.AddCert(c)
 	}
 	for _, c := range sent {
-		intermediates.AddCert(c)
+		if !oversized(c) {
+			intermediates.AddCert(c)
+		}
 	}
 	return leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: intermediates, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{usage}})
 }
@@ -172,17 +174,16 @@ func namesOf(list []*x509.Certificate) string {
 	return text
 }
 
-// refused explains err where a way to a trusted CA exists. What the findings on
-// the certificates themselves explain is not said again.
-func (r *Report) refused(u *unit, err error) {
+// refused explains err where a path exists. What the findings on its certificates
+// themselves explain is not said again.
+func (r *Report) refused(u *unit, path []placed, what string, err error) {
 	var invalid x509.CertificateInvalidError
-	said := func(words ...string) bool {
-		return slices.ContainsFunc(r.Findings, func(f Finding) bool {
-			return f.Severity == Error && f.Listener == u.listener && slices.Contains(words, f.Word)
-		})
-	}
-	if said(certs.CodeExpired, certs.CodeNotYetValid, certs.ReasonWrongUsage, certs.ReasonWeakSignature, wordCriticalExtension) {
-		return
+	words := []string{certs.CodeExpired, certs.CodeNotYetValid, certs.ReasonWrongUsage, certs.ReasonWeakSignature, wordCriticalExtension}
+	for _, f := range r.Findings {
+		onPath := func(p placed) bool { return f.File == plain(p.file.name) && f.Certificate == p.at+1 }
+		if f.Severity == Error && slices.Contains(words, f.Word) && (slices.ContainsFunc(path, onPath) || slices.ContainsFunc(u.path, onPath)) {
+			return
+		}
 	}
 	word, fix := certs.ReasonBadChain, "ask the issuer for another certificate"
 	if errors.As(err, &invalid) && invalid.Reason == x509.CANotAuthorizedForThisName {
@@ -191,9 +192,70 @@ func (r *Report) refused(u *unit, err error) {
 	if errors.As(err, &invalid) && invalid.Reason == x509.IncompatibleUsage {
 		word, fix = certs.ReasonWrongUsage, "get a certificate from a CA that issues for "+usageNames[u.usage()]
 	}
-	f := u.finding(word, Error, u.leaf, "a way leads to a CA that the peer trusts, but it is not good: "+err.Error(), fix)
+	f := u.finding(word, Error, u.leaf, what+err.Error(), fix)
 	f.PeersSay = []Saying{{"Go", err.Error()}}
 	r.add(f)
+}
+
+// verified returns the path that a peer finds: to a CA that it trusts, from what
+// is sent, or else from all that is at hand. If there is none it is the leaf alone.
+// What is trusted and not at hand is left out.
+func (r *Report) verified(u *unit) []placed {
+	own := u.leaf.file.placed()
+	for _, pool := range [][]placed{own, u.spare} {
+		if u.peers == nil || u.peers.bundle == nil {
+			break
+		}
+		chains, err := verify(u.leaf.cert, u.peers.bundle.Anchors, certificatesOf(pool), u.usage(), r.Now)
+		if err != nil {
+			continue
+		}
+		path := []placed{u.leaf}
+		for _, c := range chains[0][1:] {
+			here := slices.IndexFunc(own, func(p placed) bool { return p.cert.Equal(c) })
+			there := slices.IndexFunc(u.spare, func(p placed) bool { return p.cert.Equal(c) })
+			switch {
+			case here >= 0:
+				path = append(path, own[here])
+			case there >= 0:
+				path = append(path, u.spare[there])
+			default:
+				return path
+			}
+		}
+		return path
+	}
+	return []placed{u.leaf}
+}
+
+func certificatesOf(list []placed) (all []*x509.Certificate) {
+	for _, p := range list {
+		all = append(all, p.cert)
+	}
+	return all
+}
+
+// sound says what RFC 5280 forbids about the path, where nobody was asked whom
+// the peers trust: as a peer would see it that trusts its top.
+func (r *Report) sound(u *unit) {
+	if len(u.path) == 1 {
+		return
+	}
+	if err := u.passes(u.path[1:], r.Now); err != nil {
+		r.refused(u, u.path, fmt.Sprintf("the chain to %s is not good: ", named(u.path[len(u.path)-1].cert)), err)
+	}
+}
+
+// passes says why peers would not take the leaf with the certificates sent: those
+// that are known, or any that trust the top of the path. The usages are not asked
+// about then: there are findings for them.
+func (u *unit) passes(sent []placed, now time.Time) error {
+	usage, anchors := x509.ExtKeyUsageAny, []*x509.Certificate{u.path[len(u.path)-1].cert}
+	if u.peers != nil && u.peers.bundle != nil {
+		usage, anchors = u.usage(), u.peers.bundle.Anchors
+	}
+	_, err := verify(u.leaf.cert, anchors, certificatesOf(sent), usage, now)
+	return err
 }
 
 // partial notes that every chain ends at an intermediate that is trusted itself.

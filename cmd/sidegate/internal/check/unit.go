@@ -28,6 +28,8 @@ type unit struct {
 	key      *file    // nil: none is at hand, or it does not fit
 	path     []placed // from the leaf upwards, among all that is at hand
 	spare    []placed // every certificate at hand
+	peers    *trust   // whom it is presented to; nil: nobody said
+	barred   bool     // an issuer is at hand that may not be one
 	tried    bool     // a client that is put to a listener, which decides what usage it wants
 }
 
@@ -108,6 +110,26 @@ func roleOf(c *x509.Certificate) string {
 		return roleClient
 	}
 	return roleServer
+}
+
+// lone finds the certificate that is meant where no group has one that looks like
+// a server's or a client's: one that signed itself, as openssl req -x509 makes
+// them. A question about a host or a CA must not pass because nobody was asked.
+func (r *Report) lone(groups []*group, units [][]*unit) {
+	for i, g := range groups {
+		for _, f := range g.files {
+			for _, p := range f.placed() {
+				if selfIssued(p.cert) {
+					units[i] = append(units[i], &unit{role: roleServer, leaf: p, spare: f.placed()})
+					return
+				}
+			}
+		}
+	}
+	if !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Severity == Error }) {
+		r.add(Finding{Word: certs.CodeNoCertificate, Severity: Error, Problem: "there is no certificate of a server or client among the files, so that --host and --ca could not be asked about",
+			Fix: "name the file with the certificate that is served"})
+	}
 }
 
 // assign gives the key in f to the unit whose it is, or says that it is nobody's.

@@ -84,6 +84,10 @@ var wordCases = []wordCase{
 	{"unrelated-certificate", check.Warning, "nothing to do with", func(w *world) check.Options {
 		return certificate(w, w.leaf, w.issuing.Leaf, ca(w.t, "CN=Stranger").Leaf)
 	}},
+	{"outdated-issuer", check.Note, "not valid now", func(w *world) check.Options {
+		old, present := twins(w, w.root, w.root, time.Now().Add(-time.Hour))
+		return certificate(w, w.leaf, old.Leaf, present.Leaf)
+	}},
 	{"chain-order", check.Warning, "stands before the one that it issued", func(w *world) check.Options {
 		below := w.below(w.issuing, minica.Options{Subject: "CN=Second CA"})
 		leaf, err := below.Issue(minica.Options{Subject: leafDN, DNS: []string{"webhook.example"}})
@@ -298,7 +302,7 @@ func TestAllIsWell(t *testing.T) {
 // TestEveryWordIsExplained holds docs/check.md, and the table above, to the code.
 func TestEveryWordIsExplained(t *testing.T) {
 	doc := read(t, "../../../../docs/check.md")
-	tried := map[string]bool{"oversized-key": true, "negative-serial": true, "configuration": true} // elsewhere
+	tried := map[string]bool{"oversized-key": true, "unsupported-key": true, "negative-serial": true, "configuration": true} // elsewhere
 	for _, c := range wordCases {
 		tried[c.word] = true
 	}
