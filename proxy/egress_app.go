@@ -143,7 +143,10 @@ type appConn struct {
 	once   sync.Once
 }
 
-const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+const (
+	prefaceBegins = "PRI "
+	preface       = prefaceBegins + "* HTTP/2.0\r\n\r\nSM\r\n\r\n"
+)
 
 // Read implements net.Conn.
 func (c *appConn) Read(p []byte) (int, error) {
@@ -172,11 +175,17 @@ func (c *appConn) hold() error {
 	}
 }
 
-// sniff reads until it is clear what is spoken.
+// sniff reads until it is clear what is spoken, and of what is not HTTP/2 no more than
+// its first bytes: net/http reads the rest at once, so that nothing lies unread, which
+// would reset the connection, when it has refused a request-line and hangs up.
 func (c *appConn) sniff() error {
 	for strings.HasPrefix(preface, string(c.head)) && len(c.head) < len(preface) {
 		var room [len(preface)]byte
-		n, err := c.Conn.Read(room[:len(preface)-len(c.head)])
+		end := len(prefaceBegins)
+		if len(c.head) >= end {
+			end = len(preface)
+		}
+		n, err := c.Conn.Read(room[:end-len(c.head)])
 		c.head = append(c.head, room[:n]...)
 		if err != nil {
 			return err
