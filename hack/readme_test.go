@@ -40,7 +40,7 @@ func paste(t *testing.T, pasted string, promised []string) {
 	bin := t.TempDir()
 	build(t, "go", "build", "-o", bin, "../cmd/sidegate", "./app")
 	ports := otherPorts(t)
-	script := fmt.Sprintf("set -m; trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\nexport PATH=%q:$PATH\n", bin) + ports.Replace(pasted)
+	script := fmt.Sprintf("set -m; trap 'set +e; kill $(jobs -p) 2>/dev/null; wait' EXIT\nexport PATH=%q:$PATH\n", bin) + ports.Replace(pasted)
 	cmd := exec.CommandContext(t.Context(), "bash", "-c", script)
 	cmd.Dir = t.TempDir()
 	cmd.WaitDelay = 5 * time.Second
