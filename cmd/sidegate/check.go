@@ -83,10 +83,13 @@ func runCheck(_ context.Context, args []string, std streams) error {
 	if err := f.print(report, std); err != nil {
 		return err
 	}
-	if report.Failed() {
+	switch {
+	case !report.Failed():
+		return nil
+	case f.reminder: // the calendar has no summary
 		return fmt.Errorf("check: %s", report.Summary())
 	}
-	return nil
+	return errFindings
 }
 
 // print writes report in the form that was asked for.

@@ -33,6 +33,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -40,6 +41,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/sidegate/sidegate/proxy/certs"
 	"github.com/sidegate/sidegate/proxy/config"
 )
 
@@ -86,6 +88,8 @@ func execute(ctx context.Context, args []string, std streams) int {
 	switch {
 	case err == nil:
 		return 0
+	case errors.Is(err, errFindings):
+		return 1
 	case isMisuse:
 		printError(std.err, err) // there may be more than one
 		if wrong.see != "" {
@@ -138,6 +142,10 @@ func find(name string) (command, error) {
 	return command{}, misuseOf("sidegate help", err)
 }
 
+// errFindings is that of a command whose report, on stdout, tells of what was
+// found: there is nothing to add to it.
+var errFindings = errors.New("there are findings")
+
 // A misuseError is an error that lies in what the user wrote: exit code 2.
 type misuseError struct {
 	err error
@@ -157,9 +165,32 @@ func misuseOf(see string, err error) error { return &misuseError{err, see} }
 // printError writes a line for each error that err joins. Names in it may come from
 // anybody, and must not speak to the terminal.
 func printError(w io.Writer, err error) {
-	for line := range strings.Lines(err.Error()) {
+	text := err.Error()
+	for _, name := range fileNames(err) { // in which a line break would begin a line
+		text = strings.ReplaceAll(text, name, visible(name))
+	}
+	for line := range strings.Lines(text) {
 		fmt.Fprintf(w, "sidegate: %s\n", visible(strings.TrimSuffix(line, "\n")))
 	}
+}
+
+// fileNames returns the names of files that the text of err has as they are.
+func fileNames(err error) (names []string) {
+	switch e := err.(type) { //nolint:errorlint // this is what walks the tree
+	case *certs.Fault:
+		names = append(names, e.File)
+	case *fs.PathError:
+		names = append(names, e.Path)
+	}
+	switch e := err.(type) { //nolint:errorlint // as above
+	case interface{ Unwrap() []error }:
+		for _, one := range e.Unwrap() {
+			names = append(names, fileNames(one)...)
+		}
+	case interface{ Unwrap() error }:
+		names = append(names, fileNames(e.Unwrap())...)
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return !strings.Contains(name, "\n") })
 }
 
 // visible returns s with what is not seen, or moves what is, escaped.

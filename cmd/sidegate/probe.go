@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/sidegate/sidegate/cmd/sidegate/internal/probe"
 )
@@ -99,11 +98,5 @@ func tellProbe(std streams, r *probe.Report, format string) error {
 	if !r.Failed() {
 		return nil
 	}
-	var words []string
-	for _, f := range r.Findings {
-		if f.Severity != probe.Note {
-			words = append(words, f.Word)
-		}
-	}
-	return fmt.Errorf("probe of %q: %s", r.Target, strings.Join(words, ", "))
+	return errFindings
 }

@@ -81,7 +81,8 @@ func (r *run) broken(err error, raw *recorder, phase string) {
 			"it accepted the connection and then was silent: it may be overloaded, wait for another protocol on this port, or be a load balancer without a server behind it")
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		r.find(Error, "reset", "the server reset the connection "+phase+r.perhaps(), r.perhapsFix())
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	// Over HTTP/2 a GOAWAY (RFC 9113 §6.8) has the transport close the connection.
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
 		r.find(Error, "closed", "the server closed the connection "+phase+" without an answer"+r.perhaps(), r.perhapsFix())
 	default:
 		r.find(Error, "tls-failed", "TLS failed "+phase+": "+shown(err.Error(), maxShown), "look at the log of the server; it may not speak TLS as the standard wants it")

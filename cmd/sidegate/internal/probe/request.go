@@ -51,7 +51,8 @@ func (r *run) ask(ctx context.Context, c *tls.Conn) {
 func sendHTTP1(c *tls.Conn, req *http.Request) (*http.Response, error) {
 	req.Close = true
 	wrong := req.Write(c)
-	in := bufio.NewReader(&bounded{from: c, left: maxHead + maxBody})
+	from := &bounded{from: c, left: maxHead + maxBody}
+	in := bufio.NewReader(from)
 	for range maxInterim {
 		res, err := http.ReadResponse(in, req)
 		switch {
@@ -59,6 +60,8 @@ func sendHTTP1(c *tls.Conn, req *http.Request) (*http.Response, error) {
 			continue
 		case err != nil && wrong != nil && !isAlert(err):
 			return nil, wrong
+		case err != nil && from.end != nil && strings.HasPrefix(string(from.head), "HTTP/"):
+			return nil, from.end // half a line is malformed, but why it is half a line counts
 		}
 		if err == nil { // closing it would read all of it, for as long as the server likes
 			res.Body = io.NopCloser(res.Body)
@@ -70,10 +73,13 @@ func sendHTTP1(c *tls.Conn, req *http.Request) (*http.Response, error) {
 
 var errTooLong = fmt.Errorf("it is longer than %d KiB", maxHead>>10)
 
-// bounded is an [io.LimitReader] that does not take its bound for the end.
+// bounded is an [io.LimitReader] that does not take its bound for the end. It
+// remembers how the reading began and what ended it.
 type bounded struct {
 	from io.Reader
 	left int
+	head []byte
+	end  error
 }
 
 // Read implements io.Reader.
@@ -83,6 +89,8 @@ func (b *bounded) Read(p []byte) (int, error) {
 	}
 	n, err := b.from.Read(p[:min(len(p), b.left)])
 	b.left -= n
+	b.head = append(b.head, p[:min(n, max(0, len("HTTP/")-len(b.head)))]...)
+	b.end = err
 	return n, err
 }
 
@@ -116,7 +124,7 @@ func sendHTTP2(c *tls.Conn, req *http.Request) (*http.Response, error) {
 func (r *run) unanswered(err error) {
 	_, isNotTLS := errors.AsType[tls.RecordHeaderError](err)
 	_, isNetwork := errors.AsType[*net.OpError](err)
-	if isNetwork || isNotTLS || isTimeout(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+	if isNetwork || isNotTLS || isTimeout(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) {
 		r.broken(err, nil, "after the request")
 		return
 	}

@@ -106,6 +106,14 @@ func daysLeft(end, now time.Time) int {
 	return int(left / (24 * time.Hour))
 }
 
+// days says how long d is, in whole days.
+func days(d time.Duration) string {
+	if n := int(d / (24 * time.Hour)); n > 0 {
+		return count(n, "day")
+	}
+	return "less than a day"
+}
+
 func date(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

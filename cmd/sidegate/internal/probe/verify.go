@@ -191,7 +191,7 @@ func (r *run) dated(late *x509.Certificate, now time.Time) {
 		r.find(Error, certs.ReasonNotYetValid, fmt.Sprintf("%s is not valid before %s", whose, date(late.NotBefore)), "wait until then; if that date is past, set the clock of this machine")
 		return
 	}
-	r.find(Error, certs.ReasonExpired, fmt.Sprintf("%s expired on %s, %s ago", whose, date(late.NotAfter), count(int(now.Sub(late.NotAfter)/(24*time.Hour)), "day")),
+	r.find(Error, certs.ReasonExpired, fmt.Sprintf("%s expired on %s, %s ago", whose, date(late.NotAfter), days(now.Sub(late.NotAfter))),
 		"have it renewed; if that was done, the server still serves the old one: reload it")
 }
 
