@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"maps"
+	"slices"
 	"sync"
 
 	"github.com/sidegate/sidegate/proxy/certs"
@@ -16,6 +17,8 @@ type stores struct {
 	named map[string]*certs.Store
 
 	notAfter, reloads, failures, generation, loaded, notServed, polling *metric.Family
+
+	crlNextUpdate, crlEntries, crlNumber *metric.Family
 }
 
 func newStores(reg *metric.Registry) *stores {
@@ -35,6 +38,9 @@ func newStores(reg *metric.Registry) *stores {
 		notServed:  gauge("sidegate_mounted_not_served", "1 while what is mounted cannot be used and something older is served, else 0."),
 		polling:    gauge("sidegate_watch_polling", "1 while the kernel's change notices are not to be had and files are looked at every second, else 0."),
 	}
+	s.crlNextUpdate = gauge("sidegate_crl_next_update_seconds", "Unix time of nextUpdate of a revocation list in use: the CA has made a newer one by then.", "file", "issuer")
+	s.crlEntries = gauge("sidegate_crl_entries", "Number of certificates that a revocation list in use revokes.", "file", "issuer")
+	s.crlNumber = gauge("sidegate_crl_number", "Number of a revocation list in use. It is left out where the list has none, or one above 2^53.", "file", "issuer")
 	reg.Collect(s.tell)
 	return s
 }
@@ -60,6 +66,23 @@ func (s *stores) tell(to *metric.Scrape) {
 		to.Value(s.polling, flag(st.Polling), listener)
 		for _, it := range st.Bundle.Items { // one that is twice in a file is told twice, and is one series
 			to.Value(s.notAfter, float64(it.Cert.NotAfter.Unix()), listener, it.File, it.Role, nameOf(it.Cert.RawSubject), policy.SerialOf(it.Cert))
+		}
+		s.tellLists(to, listener, st.Bundle.CRLs)
+	}
+}
+
+// maxExact is how far a float64 holds every whole number.
+const maxExact = 1 << 53
+
+// tellLists tells of revocation lists. Of two of one file and name, which are of two
+// keys of one CA, the one that ends first is told.
+func (s *stores) tellLists(to *metric.Scrape, listener string, lists []*certs.CRL) {
+	soonest := func(a, b *certs.CRL) int { return a.NextUpdate.Compare(b.NextUpdate) }
+	for _, c := range slices.SortedStableFunc(slices.Values(lists), soonest) {
+		to.Value(s.crlNextUpdate, float64(c.NextUpdate.Unix()), listener, c.File, c.Issuer)
+		to.Value(s.crlEntries, float64(c.Entries), listener, c.File, c.Issuer)
+		if c.Number != nil && c.Number.IsUint64() && c.Number.Uint64() <= maxExact {
+			to.Value(s.crlNumber, float64(c.Number.Uint64()), listener, c.File, c.Issuer)
 		}
 	}
 }

@@ -32,12 +32,14 @@ type Bundle struct {
 	Items       []Item              // every certificate in use: the anchors, then the served one and its chain
 	Warnings    []string            // what is odd but not fatal, one sentence each
 	Oddities    []Oddity            // the same, with a word for each
-	Trust       [32]byte            // hash of the anchors and the usage: what a verdict on a client depends on
+	Trust       [32]byte            // hash of the anchors, the usage and the revocation lists: what a verdict on a client depends on
+	CRLs        []*CRL              // the revocation lists in use
 
 	roots      *x509.CertPool // of Anchors
 	remembered *memory        // intermediates below the anchors; nil: none are remembered
 	proven     *proven        // clients that were verified; nil: none are remembered
 	checks     int            // signatures that sifting a chain may need to check
+	revocation *revocation    // of CRLs; nil: no lists are configured
 	usage      Usage
 }
 

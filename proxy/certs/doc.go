@@ -3,7 +3,7 @@
 // certificates of clients against it.
 //
 // Everything is read as one. [Open] reads the certificate, its key and the
-// trust anchors in a single pass, and what it returns either fits together or
+// trust anchors, and any revocation lists, in a single pass, and what it returns either fits together or
 // is refused as a whole:
 //
 //	Files ──read──► material ──parse──► *Bundle          all of it is good
@@ -27,6 +27,14 @@
 // from the anchors downwards, so that no key of a stranger makes us work. Whom
 // Verify refuses it tells why, in one word for the metrics and one sentence for
 // the operator ([Refusal]).
+//
+// Where [Files.CRL] names revocation lists, they are part of the Bundle. A list that
+// is malformed, forged, partial or older than the one in use is a Fault like any
+// other. One that has merely expired is not: it must not hold up a new certificate,
+// and [CRLPolicy] says what becomes of the clients of its CA. Verify looks each
+// certificate of a chain up in the newest list of the key that signed it, and lets
+// only those chains count in which nothing is revoked. Lists may be large: their
+// bytes are not kept, and a file that has not changed is not read again.
 //
 // [TicketKeys] tie TLS session resumption to what a verdict depends on, so
 // that a change of trust ends resumption and a new server certificate does not.

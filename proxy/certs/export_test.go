@@ -44,3 +44,20 @@ func (b *Bundle) ForgetProven() { b.proven = nil }
 
 // MaxProven is how many clients a Bundle remembers.
 const MaxProven = maxProven
+
+// PutOff lets the revocation lists have been read this much later than they were.
+func (s *Store) PutOff(d time.Duration) {
+	for path, kept := range s.lists {
+		kept.read = kept.read.Add(d)
+		s.lists[path] = kept
+	}
+}
+
+// Settled says whether a file that was modified and changed at these times, and read
+// then, may be taken for unchanged while they stay.
+func Settled(modified, changed, read time.Time) bool {
+	return identity{inode: 1, modified: modified.UnixNano(), changed: changed.UnixNano()}.settled(read)
+}
+
+// MaxListFile is the bound of one file of revocation lists.
+const MaxListFile = maxListFile

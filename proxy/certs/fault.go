@@ -46,6 +46,11 @@ const (
 	CodeCANotCA        = "ca-not-ca"  // certificates, but none that may issue others
 	CodeCAExpired      = "ca-expired" // no anchor that is valid now
 	CodeCAUsage        = "ca-usage"   // no anchor under which the configured usage is possible
+
+	// Of revocation lists, beside those of a [CRLError].
+	CodeCRLEmpty       = "crl-empty"         // no revocation list where one should be
+	CodeCRLNotYetValid = "crl-not-yet-valid" // thisUpdate has not come (RFC 5280 §5.1.2.4)
+	CodeCRLRollback    = "crl-rollback"      // older than the list of the same CA that is in use
 )
 
 // The codes that an [Oddity] may have beside those of a Fault and
@@ -55,6 +60,12 @@ const (
 	CodeStrayKey      = "stray-key"      // a private key that is not used, in a file that needs none
 	CodeStrayCRL      = "stray-crl"      // a revocation list in a CA file
 	CodeCAConstraints = "ca-constraints" // name constraints that do not fence Subjects
+
+	CodeCRLUnknownIssuer = "crl-unknown-issuer" // a list of no anchor: checked once a peer brings its CA along
+	CodeCRLStale         = "crl-stale"          // nextUpdate has passed (RFC 5280 §5.1.2.5)
+	CodeCRLSuperseded    = "crl-superseded"     // there is a newer list of the same CA
+	CodeCRLGone          = "crl-gone"           // there was a list of that CA, and now there is none
+	CodeAnchorRevoked    = "anchor-revoked"     // an anchor that the list of an anchor names
 )
 
 // The fields of [Files], as a Fault names them. A key that lies in the directory
@@ -63,6 +74,7 @@ const (
 	FieldCertificate = "Certificate"
 	FieldKey         = "Key"
 	FieldCA          = "CA"
+	FieldCRL         = "CRL"
 )
 
 // Error returns the file and the problem. It is the same text as long as the

@@ -32,10 +32,19 @@ type Files struct {
 	// CA's. Whoever wants them as anchors names the file itself. Each is a
 	// warning, but for a tls.crt beside its tls.key.
 	CA []string
+	// CRL are files with revocation lists (RFC 5280 §5), or directories of them. A
+	// file holds one list in DER, or any number of them in PEM, whose blocks are of
+	// type X509 CRL; certificates beside those are passed over.
+	//
+	// Of a directory, the files count whose name ends in .crl, .pem, .der, or .r and a
+	// number, and does not begin with a dot; directories below it do not. Of those,
+	// a file without a list in it is left out, with a warning, as the certificate
+	// of a CA often lies beside its list. A directory without any list is a Fault.
+	CRL []string
 }
 
-// Bounds of what is read. A Secret or ConfigMap cannot exceed 1 MiB; the whole
-// Mozilla root list is 200 KiB.
+// Bounds of what is read, but for revocation lists. A Secret or ConfigMap cannot
+// exceed 1 MiB; the whole Mozilla root list is 200 KiB.
 const (
 	maxFile  = 8 << 20
 	maxTotal = 64 << 20
@@ -53,6 +62,7 @@ type material struct {
 	key         *source // nil: as above, or it lies in the same file
 	keyApart    bool    // the key has a file of its own, readable or not
 	ca          []source
+	crls        []listFile
 	faults      []*Fault
 	oddities    []oddity          // of the directories
 	sum         [sha256.Size]byte // over everything read and everything that could not be
@@ -70,12 +80,16 @@ type source struct {
 type oddity struct{ file, text string }
 
 // read reads all files. What could not be read is in the faults of the result.
-// Files of one volume are of one generation.
-func (f Files) read() material {
+// Files of one volume are of one generation. Revocation lists that did not change
+// are taken from the shelf, or shared with the Bundles, which may be nil; what they
+// are now is put on the shelf.
+func (f Files) read(lists *shelf, bundles ...*Bundle) material {
+	known := lists.known(bundles...)
 	for range maxTries {
-		r := reading{volumes: map[string]*volume{}, left: maxTotal}
+		r := reading{volumes: map[string]*volume{}, left: maxTotal, shelf: *lists, shelved: shelf{}, known: known, listsLeft: maxListTotal}
 		r.all(f)
 		if r.close() {
+			*lists = r.shelved
 			r.sum = r.digest()
 			return r.material
 		}
@@ -91,7 +105,7 @@ func (f Files) read() material {
 
 // paths returns every path of f, as configured.
 func (f Files) paths() []string {
-	all := append([]string{f.Certificate, f.Key}, f.CA...)
+	all := slices.Concat([]string{f.Certificate, f.Key}, f.CA, f.CRL)
 	return slices.DeleteFunc(all, func(p string) bool { return p == "" })
 }
 
@@ -113,6 +127,10 @@ func (m *material) digest() (sum [sha256.Size]byte) {
 		add([]byte(s.file))
 		add(s.data)
 	}
+	for _, l := range m.crls {
+		add([]byte(l.file))
+		add(l.sum[:])
+	}
 	for _, f := range m.faults {
 		add([]byte(f.Code + f.Error()))
 	}
@@ -129,6 +147,11 @@ type reading struct {
 	material
 	volumes map[string]*volume // by directory
 	left    int64              // bytes that may still be read
+
+	// Of the revocation lists.
+	shelf, shelved shelf // of the reading before, and of this one
+	known          map[[sha256.Size]byte]*CRL
+	listsLeft      int64
 }
 
 func (r *reading) all(f Files) {
@@ -148,6 +171,7 @@ func (r *reading) all(f Files) {
 			}
 		}
 	}
+	r.revocations(f.CRL)
 }
 
 // pair reads our own certificate and its key.
@@ -207,6 +231,10 @@ func (r *reading) explain(field, path string, err error) *Fault {
 		f.Code = CodeTooLarge
 		f.Problem = fmt.Sprintf("is larger than the %d MiB that a file, or the %d MiB that all files together may have", maxFile>>20, maxTotal>>20)
 		f.Fix = "leave only PEM certificates and keys in it"
+		if field == FieldCRL {
+			f.Problem = fmt.Sprintf("is larger than the %d MiB that a file of revocation lists, or the %d MiB that all of them together may have", maxListFile>>20, maxListTotal>>20)
+			f.Fix = "ask the CA for a list without the certificates that have expired"
+		}
 	default:
 		f.Code, f.Problem = CodeUnreadable, "cannot be read: "+err.Error()
 		f.Fix = "look at the volume and the node it is on"

@@ -12,11 +12,27 @@ import (
 // camel case.
 func fields(prefix string, b *Bundle) []any {
 	f := []any{prefix + "Generation", b.Generation, prefix + "Anchors", len(b.Anchors)}
+	if len(b.CRLs) > 0 {
+		f = append(f, prefix+"CRLs", listLines(b.CRLs))
+	}
 	if b.Certificate == nil {
 		return f
 	}
 	leaf := b.Certificate.Leaf
 	return append(f, prefix+"Subject", bareName(leaf.RawSubject, leaf.Subject), prefix+"Serial", shownSerial(leaf), prefix+"NotAfter", shownTime(leaf.NotAfter))
+}
+
+// listLines describes revocation lists, as far as one log line can hold them.
+func listLines(lists []*CRL) []string {
+	const most = 20
+	var all []string
+	for _, c := range lists[:min(most, len(lists))] {
+		all = append(all, fmt.Sprintf("%s, nextUpdate %s, entries %d", c.named(), shownTime(c.NextUpdate), c.Entries))
+	}
+	if more := len(lists) - most; more > 0 {
+		all = append(all, fmt.Sprintf("and %d more", more))
+	}
+	return all
 }
 
 // lines writes the Faults of err out, each with its mending, as far as one log
@@ -34,10 +50,12 @@ func lines(err error) []string {
 	return all
 }
 
-// An expiry announces the end of our own certificate, each step once.
+// An expiry announces the end of our own certificate and of the revocation lists,
+// each step once.
 type expiry struct {
-	leaf [sha256.Size]byte // whose end was announced
-	told int               // steps announced
+	leaf  [sha256.Size]byte         // whose end was announced
+	told  int                       // steps announced
+	lists map[[sha256.Size]byte]int // steps announced of the lists in use
 }
 
 const day = 24 * time.Hour
@@ -47,12 +65,13 @@ var steps = [...]time.Duration{30 * day, 14 * day, 7 * day, day, 0}
 
 // look announces if one more step has passed; of several, the last.
 func (e *expiry) look(log logr.Logger, b *Bundle, now time.Time) {
+	e.lookAtLists(log, b, now)
 	if b.Certificate == nil {
 		return
 	}
 	leaf := b.Certificate.Leaf
 	if sum := sha256.Sum256(leaf.Raw); sum != e.leaf {
-		*e = expiry{leaf: sum}
+		e.leaf, e.told = sum, 0
 	}
 	passed := passedSteps(leaf.NotBefore, leaf.NotAfter, now)
 	if passed <= e.told {
@@ -83,4 +102,39 @@ func passedSteps(notBefore, notAfter, now time.Time) (passed int) {
 		}
 	}
 	return passed
+}
+
+// The steps of a revocation list.
+const (
+	listEndsSoon = iota + 1
+	listExpired
+)
+
+// lookAtLists is look for the revocation lists. One that is made anew each hour and
+// holds for a day is late only when most of that day is over.
+func (e *expiry) lookAtLists(log logr.Logger, b *Bundle, now time.Time) {
+	told := make(map[[sha256.Size]byte]int, len(b.CRLs))
+	for _, c := range b.CRLs {
+		passed, left := 0, c.NextUpdate.Sub(now)
+		switch {
+		case left < 0:
+			passed = listExpired
+		case left < c.NextUpdate.Sub(c.ThisUpdate)/10:
+			passed = listEndsSoon
+		}
+		told[c.Sum] = max(passed, e.lists[c.Sum])
+		if passed <= e.lists[c.Sum] {
+			continue
+		}
+		about := []any{"file", c.File, "list", c.named(), "nextUpdate", shownTime(c.NextUpdate), "generation", b.Generation}
+		if b.revocation != nil {
+			about = append(about, "countsUntil", shownTime(b.revocation.end(c)), "crlPolicy", b.revocation.policy.String())
+		}
+		if passed == listExpired {
+			log.Error(nil, "a revocation list has expired", about...)
+		} else {
+			log.Info("a revocation list expires soon and has not been replaced", about...)
+		}
+	}
+	e.lists = told
 }

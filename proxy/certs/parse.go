@@ -1,8 +1,10 @@
 package certs
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,17 +16,19 @@ import (
 type parser struct {
 	material
 	usage  Usage
+	terms  crlTerms
 	now    time.Time
 	before *Bundle // the one in use, to tell whose key a stray key is; may be nil
+	lists  *Bundle // the one whose revocation lists are replaced; may be nil
 	out    *Bundle
 }
 
 // parse returns the Bundle of m, or the join of every [*Fault].
-func parse(m material, usage Usage, now time.Time, before *Bundle) (*Bundle, error) {
-	p := &parser{material: m, usage: usage, now: now, before: before}
+func parse(m material, o Options, now time.Time, before *Bundle) (*Bundle, error) {
+	p := &parser{material: m, usage: o.Usage, terms: termsOf(o), now: now, before: before, lists: cmp.Or(before, o.Before)}
 	// The faults of the reading are shared with m, which may be parsed again.
 	p.faults = slices.Clone(m.faults)
-	p.out = &Bundle{Generation: 1, Loaded: now, usage: usage}
+	p.out = &Bundle{Generation: 1, Loaded: now, usage: o.Usage}
 	if before != nil {
 		p.out.Generation = before.Generation + 1
 	}
@@ -36,12 +40,13 @@ func parse(m material, usage Usage, now time.Time, before *Bundle) (*Bundle, err
 	p.pair()
 	p.blame(p.faults[read:anchored], FieldCA)
 	p.blame(p.faults[anchored:], FieldCertificate)
+	p.revocations()
 	if len(p.faults) > 0 {
 		return nil, join(p.faults)
 	}
 	p.out.roots, p.out.remembered, p.out.proven = poolOf(p.out.Anchors), &memory{}, &proven{}
 	p.out.checks = checksFor(p.out.Anchors)
-	p.out.Trust = trust(p.out.Anchors, usage)
+	p.out.Trust = p.trust()
 	return p.out, nil
 }
 
@@ -65,17 +70,32 @@ func join(faults []*Fault) error {
 
 // trust hashes what a verdict depends on. The order of the files does not
 // matter to it.
-func trust(anchors []*x509.Certificate, usage Usage) [sha256.Size]byte {
-	sums := make([][sha256.Size]byte, len(anchors))
-	for i, c := range anchors {
+func (p *parser) trust() [sha256.Size]byte {
+	sums := make([][sha256.Size]byte, len(p.out.Anchors))
+	for i, c := range p.out.Anchors {
 		sums[i] = sha256.Sum256(c.Raw)
 	}
-	slices.SortFunc(sums, func(a, b [sha256.Size]byte) int { return slices.Compare(a[:], b[:]) })
-	all := []byte{byte(usage)}
-	for _, sum := range sums {
-		all = append(all, sum[:]...)
+	all := appendSorted([]byte{byte(p.usage)}, sums)
+	if p.out.revocation == nil {
+		return sha256.Sum256(all)
 	}
-	return sha256.Sum256(all)
+	sums = sums[:0]
+	for _, c := range p.out.CRLs {
+		sums = append(sums, c.Sum)
+	}
+	all = append(all, byte(p.terms.policy))
+	all = binary.BigEndian.AppendUint64(all, uint64(p.terms.grace))
+	return sha256.Sum256(appendSorted(all, sums))
+}
+
+// appendSorted appends the number of sums and the sums in their order.
+func appendSorted(to []byte, sums [][sha256.Size]byte) []byte {
+	slices.SortFunc(sums, func(a, b [sha256.Size]byte) int { return slices.Compare(a[:], b[:]) })
+	to = binary.BigEndian.AppendUint32(to, uint32(len(sums)))
+	for _, sum := range sums {
+		to = append(to, sum[:]...)
+	}
+	return to
 }
 
 func (p *parser) fault(f *Fault) { p.faults = append(p.faults, f) }

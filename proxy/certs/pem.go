@@ -84,6 +84,10 @@ func (s *source) noPEM() *Fault {
 	if s.field == FieldKey || strings.HasSuffix(s.file, ".key") {
 		kind, convert = "PRIVATE KEY", "openssl pkey -inform DER -in FILE for a key"
 	}
+	if s.field == FieldCRL {
+		return &Fault{Code: CodeNoPEM, File: s.file, Field: FieldCRL, Problem: "is neither PEM nor a revocation list in DER",
+			Fix: "get the list again from its CA: what was saved may be a web page instead"}
+	}
 	f := &Fault{Code: CodeNoPEM, File: s.file, Problem: "is not PEM",
 		Fix: fmt.Sprintf("write it as PEM: lines from -----BEGIN %s----- to -----END %[1]s-----", kind)}
 	if s.data[0] == 0x30 { // an ASN.1 SEQUENCE

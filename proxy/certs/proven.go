@@ -12,8 +12,8 @@ const maxProven = 256
 
 // A record of clients that were verified under one Bundle: who comes again with
 // the same certificates, byte for byte, need not have their signatures checked
-// again. What is remembered holds while every certificate of every chain is
-// within its time; then the client is verified anew. Only who was verified is
+// again. What is remembered holds while every certificate of every chain, and every
+// revocation list that it stands on, is within its time; then the client is verified anew. Only who was verified is
 // remembered, so a stranger gets nothing into it.
 type proven struct {
 	mu      sync.Mutex
@@ -45,11 +45,12 @@ func (p *proven) at(sum [sha256.Size]byte, now time.Time) (Verified, bool) {
 	return c.verified, ok && !now.Before(c.from) && !now.After(c.to)
 }
 
-func (p *proven) add(sum [sha256.Size]byte, v Verified) {
+// add remembers v until the first of its chains ends, and no longer than to.
+func (p *proven) add(sum [sha256.Size]byte, v Verified, to time.Time) {
 	if p == nil {
 		return
 	}
-	c := provenClient{verified: v, to: v.Until}
+	c := provenClient{verified: v, to: to}
 	for _, chain := range v.Chains {
 		for _, cert := range chain {
 			if cert.NotBefore.After(c.from) {

@@ -16,6 +16,15 @@ import (
 // Options are good: clientAuth, a look every 10 s, no log.
 type Options struct {
 	Usage Usage
+	// CRLPolicy says what becomes of the clients of a CA without a fresh revocation
+	// list. It counts only where Files.CRL names any.
+	CRLPolicy CRLPolicy
+	// CRLGrace is how long a list still counts after its nextUpdate, under
+	// [CRLWhenAvailable] only.
+	CRLGrace time.Duration
+	// Before is the Bundle whose place the Store takes, if there is one: a revocation
+	// list older than one of its is refused.
+	Before *Bundle
 	// Interval is the time between two looks at the files when nothing was
 	// reported by the kernel. 0 means 10 s.
 	Interval time.Duration
@@ -35,6 +44,7 @@ type Store struct {
 	// Of the one goroutine that reads files: Open's, then Run's.
 	serving [sha256.Size]byte // digest of the files the Bundle is made of
 	refused [sha256.Size]byte // digest of the files refused last
+	lists   shelf             // the revocation lists of the last reading
 	expiry  expiry
 
 	mu     sync.Mutex // guards what follows
@@ -57,11 +67,12 @@ type Status struct {
 // that joins every [*Fault].
 func Open(files Files, o Options) (*Store, error) {
 	s := &Store{files: files, options: o, open: fsnotify.NewWatcher}
-	m := files.read()
-	b, err := parse(m, o.Usage, time.Now(), nil)
+	m := files.read(&s.lists, o.Before)
+	b, err := parse(m, o, time.Now(), nil)
 	if err != nil {
 		return nil, err
 	}
+	s.options.Before = nil // it may be large
 	s.serving = m.sum
 	s.current.Store(b)
 	return s, nil
@@ -131,13 +142,13 @@ func (s *Store) polling(on bool) {
 // not valid yet becomes valid.
 func (s *Store) reload() {
 	now := time.Now()
-	m := s.files.read()
+	m := s.files.read(&s.lists, s.Current())
 	if m.sum == s.serving {
 		s.mend()
 		s.expiry.look(s.options.Log, s.Current(), now)
 		return
 	}
-	b, err := parse(m, s.options.Usage, now, s.Current())
+	b, err := parse(m, s.options, now, s.Current())
 	if err != nil {
 		s.refuse(m.sum, err, now)
 	} else {

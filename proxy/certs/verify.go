@@ -16,8 +16,10 @@ const (
 
 // Verified is the result of a verification that succeeded.
 type Verified struct {
-	Chains [][]*x509.Certificate // each from the leaf to an anchor
-	Until  time.Time             // when the longest-living chain ends: verify again after it
+	Chains [][]*x509.Certificate // each from the leaf to an anchor, nothing of it revoked
+	// Until is when the longest-living chain ends, or the revocation lists that it
+	// stands on do: verify again after it.
+	Until time.Time
 }
 
 // A Refusal says why a peer's certificate is not good.
@@ -40,6 +42,10 @@ const (
 	ReasonWeakSignature   = "weak-signature"   // signed with SHA-1 or MD5
 	ReasonNotACA          = "not-a-ca"         // it is listed as an anchor but may not issue
 	ReasonBadChain        = "bad-chain"        // anything else that RFC 5280 §6 forbids
+	ReasonRevoked         = "revoked"          // a revocation list names it
+	ReasonIssuerRevoked   = "issuer-revoked"   // a revocation list names a CA above it
+	ReasonCRLMissing      = "crl-missing"      // [CRLStrict], and a CA above it has no revocation list
+	ReasonCRLExpired      = "crl-expired"      // the revocation list of a CA above it has ended
 )
 
 // Error returns the detail.
@@ -62,6 +68,10 @@ func (r *Refusal) Unwrap() error { return r.Err }
 // What a certificate without a way to an anchor costs is bounded by the keys of
 // the anchors, whatever comes with it: Verify runs before a peer has proved
 // anything.
+//
+// Where there are revocation lists, a chain counts only if none names a certificate
+// of it, by the [CRLPolicy] of the Bundle (RFC 5280 §6.3, for lists that are complete
+// and direct).
 //
 // Verify says that a CA vouches for the certificate, not that the peer has its
 // key: that is proved by the TLS handshake. Names are the policy's matter.
@@ -92,9 +102,16 @@ func (b *Bundle) Verify(presented []*x509.Certificate, now time.Time) (Verified,
 		return Verified{}, refusal(presented[0], ReasonNotACA, nil,
 			"is itself listed as a CA without being one: trust its issuer, %s", b.usage.words().pinIt)
 	}
-	b.remembered.add(s.fresh)
 	v := Verified{Chains: chains, Until: until(chains)}
-	b.proven.add(sum, v)
+	soonest := v.Until
+	if b.revocation != nil {
+		var refused *Refusal
+		if v, soonest, refused = b.unrevoked(chains, now); refused != nil {
+			return Verified{}, refused
+		}
+	}
+	b.remembered.add(s.fresh)
+	b.proven.add(sum, v, soonest)
 	return v, nil
 }
 
@@ -134,19 +151,23 @@ func (b *Bundle) bounded(presented []*x509.Certificate) *Refusal {
 	return nil
 }
 
-// until returns when the last of the chains ends: each lives as long as its
-// shortest-lived certificate.
+// until returns when the last of the chains ends.
 func until(chains [][]*x509.Certificate) (last time.Time) {
 	for _, chain := range chains {
-		end := chain[0].NotAfter
-		for _, c := range chain[1:] {
-			if c.NotAfter.Before(end) {
-				end = c.NotAfter
-			}
-		}
-		if end.After(last) {
+		if end := endOf(chain); end.After(last) {
 			last = end
 		}
 	}
 	return last
+}
+
+// endOf returns when a chain ends: it lives as long as its shortest-lived certificate.
+func endOf(chain []*x509.Certificate) time.Time {
+	end := chain[0].NotAfter
+	for _, c := range chain[1:] {
+		if c.NotAfter.Before(end) {
+			end = c.NotAfter
+		}
+	}
+	return end
 }

@@ -128,23 +128,33 @@ func (p place) list() ([]string, error) {
 
 // read returns the content of a regular file of at most limit bytes.
 func (p place) read(limit int64) ([]byte, error) {
-	f, err := p.open()
+	f, _, err := p.regular()
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errNotAFile
-	}
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err == nil && int64(len(data)) > limit {
 		return nil, errTooLarge
 	}
 	return data, err
+}
+
+// regular opens a regular file.
+func (p place) regular() (*os.File, fs.FileInfo, error) {
+	f, err := p.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errNotAFile
+	}
+	if err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	return f, info, nil
 }
 
 // open does not wait for the other end of a pipe: O_NONBLOCK.
