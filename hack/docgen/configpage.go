@@ -91,11 +91,7 @@ func (w *writer) section(s section) {
 
 // key writes a key that has no section of its own.
 func (w *writer) key(path string, k key, comment string) {
-	fmt.Fprintf(w, "#### `%s`\n\n%s", join(path, k.key), comment)
-	if off := k.tag.Get("off"); off != "" {
-		fmt.Fprintf(w, "Not available in this version: accepted as `%s` only.\n", off)
-	}
-	w.WriteString("\n")
+	fmt.Fprintf(w, "#### `%s`\n\n%s\n", join(path, k.key), comment)
 }
 
 // comment returns a comment as Markdown. Comments are written in it, but for the
@@ -190,8 +186,6 @@ func (k key) standard() string {
 	switch {
 	case k.tag.Get("required") != "":
 		return "**required**"
-	case k.tag.Get("off") != "":
-		return code(k.tag.Get("off"))
 	case described != "":
 		return described
 	case k.value.Kind() == reflect.Slice && k.value.Len() == 0:

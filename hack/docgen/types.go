@@ -21,7 +21,7 @@ var typeNames = map[reflect.Type]string{
 	reflect.TypeFor[config.Parts]():      "list of attributes",
 	reflect.TypeFor[config.Attributes](): "attributes",
 	reflect.TypeFor[config.Header]():     "dialect or header",
-	reflect.TypeFor[config.Reserved]():   "reserved",
+	reflect.TypeFor[config.Serial]():     "serial number",
 }
 
 // plurals are the words that take more than an s.
@@ -32,12 +32,7 @@ var plurals = map[string]string{
 }
 
 // typ returns the type of k for a table.
-func (k key) typ() string {
-	if k.tag.Get("off") != "" {
-		return "reserved"
-	}
-	return typeName(k.value.Type())
-}
+func (k key) typ() string { return typeName(k.value.Type()) }
 
 func typeName(t reflect.Type) string {
 	if name, ok := typeNames[t]; ok {

@@ -134,10 +134,6 @@ func (d *decoder) mapping(n *yaml.Node, path string, out reflect.Value) {
 		}
 		at := child(path, key)
 		d.lines[at] = k.Line
-		if f.off != "" {
-			d.reserved(v, at, f.off)
-			return
-		}
 		d.value(v, at, out.Field(f.index))
 	})
 }
@@ -176,14 +172,6 @@ func (d *decoder) unknown(k *yaml.Node, path, key string, known []field) {
 		return
 	}
 	d.failAt(k.Line, at, "the key is unknown; the keys here are %s", strings.Join(names, ", "))
-}
-
-func (d *decoder) reserved(n *yaml.Node, path, off string) {
-	empty := n.Kind == yaml.SequenceNode && len(n.Content) == 0 && off == "[]"
-	same := n.Kind == yaml.ScalarNode && n.Value == off
-	if d.plain(n, path) && !empty && !same {
-		d.fail(path, "is not available in this version; remove the key, or write %s", off)
-	}
 }
 
 func (d *decoder) sequence(n *yaml.Node, path string, out reflect.Value) {

@@ -13,16 +13,14 @@ import (
 type field struct {
 	key   string
 	index int
-	off   string // the only value accepted, if the key is reserved
 }
 
 // fieldsOf returns the keys of t in the order they are declared.
 func fieldsOf(t reflect.Type) []field {
 	var fs []field
 	for i := range t.NumField() {
-		tag := t.Field(i).Tag
-		if key := tag.Get("yaml"); key != "-" && key != "" {
-			fs = append(fs, field{key, i, tag.Get("off")})
+		if key := t.Field(i).Tag.Get("yaml"); key != "-" && key != "" {
+			fs = append(fs, field{key, i})
 		}
 	}
 	return fs

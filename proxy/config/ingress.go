@@ -111,19 +111,53 @@ type Ingress struct {
 	// that fits is named in the log and in `X-Client-Rule`. An empty list lets nobody in.
 	Allow []Rule `yaml:"allow"`
 
-	// Reserved for entries that refuse a client whatever `allow` says.
-	Deny Reserved `yaml:"deny" off:"[]"`
+	// Who is refused, whatever `allow` says: a request of a client that is named here gets 403
+	// and `denied`. Entries need no order. They are what to reach for when a key is stolen:
+	// they are in use as soon as the file is, on open connections too, and need neither a restart
+	// nor anything from the CA. `report` lets nobody past them.
+	Deny []Deny `yaml:"deny"`
 
-	// Reserved for certificate revocation lists.
-	CRL Reserved `yaml:"crl" off:"[]"`
+	// Certificate revocation lists (RFC 5280 §5): files in PEM or DER, or directories of them. They
+	// are watched and taken into use together with the certificates, without a restart; a list
+	// that cannot be used changes nothing. A client whose certificate is on the list of its CA is
+	// refused with `revoked`, and one below a CA that is on a list with `issuer-revoked`.
+	//
+	// A Secret or ConfigMap holds no more than 1 MiB: a larger list belongs on a volume of
+	// another kind.
+	CRL []string `yaml:"crl"`
 
-	// Reserved for what to do when there is no fresh revocation list.
-	CRLPolicy Reserved `yaml:"crlPolicy" off:"whenAvailable"`
+	// What becomes of the clients of a CA of which `crl` has no list, or only one that has
+	// expired. It counts only where there is a `crl`.
+	//
+	// `whenAvailable`: without a list they pass unchecked, and with an expired one they are refused,
+	// but for `crlGrace`. It risks that a list that was forgotten or taken away lets in whom it
+	// would refuse.
+	//
+	// `strict`: both are refused, with `crl-missing` and `crl-expired`. Every CA in a chain, but for
+	// the anchor, needs a list then. It risks that a list that is not refreshed in time shuts out
+	// every client of its CA.
+	CRLPolicy CRLPolicy `yaml:"crlPolicy"`
 
-	// Reserved for letting through, and logging, what would be denied.
-	Report Reserved `yaml:"report" off:"false"`
+	// How long a list still counts after its `nextUpdate`, because its CA is late with the next
+	// one. Meanwhile nobody knows whom that CA has revoked since. At most `2160h`, which is
+	// 90 days; refused with `strict`.
+	CRLGrace time.Duration `yaml:"crlGrace"`
 
-	// Policy is Allow as the proxy asks it. [Config.Validate] builds it; until
+	// Lets through what no rule of `allow` admits, and logs as “request would be refused” whom that
+	// was, why, and the line that would let them in. It is for trying rules out before they count:
+	// **meanwhile every client that the `clientCA` certifies is let in.** Nobody gets past a `deny`
+	// entry, a failed verification, a revocation list or an ambiguous Subject by it. Requests that only
+	// this lets in have no `X-Client-Rule`. Refused with `clientOrServer`.
+	Report bool `yaml:"report"`
+
+	// How long a request that is under way may go on when its client would not be let in any
+	// more, because of a changed rule, `deny` entry, CA or revocation list, or because its certificate
+	// has ended. A WebSocket and an HTTP/2 connection are told at once; what is not done
+	// after this time is cut off. New requests are refused at once. `0s`: no
+	// grace. At most `10m`.
+	WithdrawalGrace time.Duration `yaml:"withdrawalGrace"`
+
+	// Policy is Allow, Deny and Report as the proxy asks it. [Config.Validate] builds it; until
 	// then it is nil, and a nil Policy allows nobody.
 	Policy *policy.Policy `yaml:"-"`
 }
@@ -136,6 +170,8 @@ func DefaultIngress() Ingress {
 		UpstreamConnectTimeout: 2 * time.Second,
 		UpstreamTimeout:        time.Minute,
 		ClientCertificateUsage: ClientAuth,
+		CRLPolicy:              CRLWhenAvailable,
+		WithdrawalGrace:        5 * time.Second,
 		MinTLSVersion:          tls.VersionTLS12,
 		Limits: Limits{
 			HandshakeTimeout: 10 * time.Second,
@@ -173,6 +209,18 @@ const (
 
 // Choices returns every Usage there is.
 func (Usage) Choices() []string { return choices(ClientAuth, ClientOrServer) }
+
+// CRLPolicy says what becomes of the clients of a CA without a fresh revocation list.
+type CRLPolicy string
+
+// The policies.
+const (
+	CRLWhenAvailable CRLPolicy = "whenAvailable"
+	CRLStrict        CRLPolicy = "strict"
+)
+
+// Choices returns every CRLPolicy there is.
+func (CRLPolicy) Choices() []string { return choices(CRLWhenAvailable, CRLStrict) }
 
 // ProxyProtocol says from whom the PROXY protocol, version 1 or 2, is accepted.
 type ProxyProtocol struct {

@@ -59,6 +59,11 @@ type Rule struct {
 	// so write `/a b` and not `/a%20b`. As soon as one rule has paths, a request whose path can be read
 	// in two ways (`..`, `//`, `%2f`, `\`) is refused, whatever rule it would fit.
 	Paths []string `yaml:"paths" default:"every path"`
+
+	// Says that the rule is on trial: it lets nobody in. A request that it fits is logged, even where
+	// `log.requests` is false, with the rule's name as `fits`, and counted in
+	// `sidegate_report_rule_fits_total`. It changes nothing else.
+	Report bool `yaml:"report"`
 }
 
 // SAN are conditions on the subject alternative names.
@@ -109,6 +114,7 @@ func (r *Rule) policyRule() policy.Rule {
 	}
 	return policy.Rule{
 		Name:       r.Name,
+		Report:     r.Report,
 		Subjects:   names,
 		SubjectHas: r.SubjectHas,
 		Issuer:     r.Issuer,

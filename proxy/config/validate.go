@@ -11,7 +11,7 @@ import (
 )
 
 // Validate completes c and checks what its types cannot say: it names the
-// listeners and rules that have no name, turns the address "off" into an empty
+// listeners, rules and deny entries that have no name, turns the address "off" into an empty
 // one, and builds each Ingress's Policy. It touches nothing but c, may be called
 // again, and must have returned nil before c is used. The error is an [Errors].
 //
@@ -90,7 +90,12 @@ func (c *Config) complete() {
 				in.Allow[j].Name = fmt.Sprintf("rule-%d", j+1)
 			}
 		}
-		in.Policy = newPolicy(in.Allow)
+		for j := range in.Deny {
+			if in.Deny[j].Name == "" {
+				in.Deny[j].Name = fmt.Sprintf("deny-%d", j+1)
+			}
+		}
+		in.Policy = newPolicy(in)
 	}
 	for i := range c.Egress {
 		if out := &c.Egress[i]; out.Name == "" {
@@ -224,6 +229,26 @@ func (v *validator) notNegative(path string, d time.Duration) {
 	if d < 0 {
 		v.addf(path, "%v is negative; write a duration such as 10s", d)
 	}
+}
+
+// upTo checks a duration that may be 0.
+func (v *validator) upTo(path string, d, most time.Duration) {
+	v.notNegative(path, d)
+	if d > most {
+		v.addf(path, "%v is too long; write at most %s", d, brief(most))
+	}
+}
+
+// brief returns d without the zero units that its own String ends in: 10m, not 10m0s.
+func brief(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 func (v *validator) positive(path string, d time.Duration) {

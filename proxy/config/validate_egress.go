@@ -67,13 +67,18 @@ func (v *validator) checkCAs(at string, files []string, without string) {
 	if len(files) == 0 {
 		v.addf(at, "has no entry, and %s; write the PEM file or directory of at least one CA", without)
 	}
+	v.checkFiles(at, files, "a PEM file or directory")
+}
+
+// checkFiles checks a list of paths as texts. what is what they are of.
+func (v *validator) checkFiles(at string, files []string, what string) {
 	seen := map[string]bool{}
 	for i, file := range files {
 		p := index(at, i)
 		v.checkFile(p, file)
 		switch {
 		case file == "":
-			v.addf(p, "is empty; write the path of a PEM file or directory, or remove it")
+			v.addf(p, "is empty; write the path of %s, or remove it", what)
 		case seen[path.Clean(file)]:
 			v.addf(p, "%s is there twice; remove one", quote(file))
 		}

@@ -4,6 +4,7 @@ import (
 	"math"
 	"net"
 	"strings"
+	"time"
 )
 
 func (v *validator) checkIngresses(ins []Ingress) {
@@ -32,6 +33,24 @@ func (v *validator) checkIngress(at string, in *Ingress) {
 	}
 	v.checkLimits(at+".limits", &in.Limits)
 	v.checkRules(at+".allow", in)
+	v.checkDenies(at+".deny", in.Deny)
+	v.checkCRLs(at, in)
+	v.upTo(at+".withdrawalGrace", in.WithdrawalGrace, 10*time.Minute)
+	if in.Report && in.ClientCertificateUsage == ClientOrServer {
+		v.addf(at+".report", "would let in every holder of a TLS server certificate, because of clientCertificateUsage: clientOrServer; write report: true at single rules, or use clientAuth")
+	}
+}
+
+// maxCRLGrace is longer than any CA should be late.
+const maxCRLGrace = 90 * 24 * time.Hour
+
+func (v *validator) checkCRLs(at string, in *Ingress) {
+	v.checkFiles(at+".crl", in.CRL, "a PEM or DER file or of a directory")
+	v.oneOf(at+".crlPolicy", string(in.CRLPolicy), in.CRLPolicy.Choices())
+	v.upTo(at+".crlGrace", in.CRLGrace, maxCRLGrace)
+	if in.CRLGrace > 0 && in.CRLPolicy == CRLStrict {
+		v.addf(at+".crlGrace", "strict has no grace: a list that has expired refuses the clients of its CA; remove crlGrace, or write crlPolicy: whenAvailable")
+	}
 }
 
 func (v *validator) checkUpstream(at string, in *Ingress) {

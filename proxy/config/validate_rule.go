@@ -10,26 +10,35 @@ import (
 	"github.com/sidegate/sidegate/proxy/subject"
 )
 
-// newPolicy returns rules as the proxy asks them. Of rules that do not pass
-// validation it is never used.
-func newPolicy(rules []Rule) *policy.Policy {
-	p := &policy.Policy{}
-	for i := range rules {
-		p.Rules = append(p.Rules, rules[i].policyRule())
+// newPolicy returns what in says of clients as the proxy asks it. If that does not
+// pass validation, it is never used.
+func newPolicy(in *Ingress) *policy.Policy {
+	p := &policy.Policy{Report: in.Report}
+	for i := range in.Deny {
+		p.Deny = append(p.Deny, in.Deny[i].policyDenial())
+	}
+	for i := range in.Allow {
+		p.Rules = append(p.Rules, in.Allow[i].policyRule())
 	}
 	return p
+}
+
+// checkEntryName checks the name of an entry at the path. names are those of the
+// entries before it, with their paths.
+func (v *validator) checkEntryName(at, name string, names map[string]string) {
+	v.checkName(at+".name", name)
+	if first, ok := names[name]; ok {
+		v.addf(at+".name", "%s is the name of %s already; choose another", quote(name), first)
+	} else {
+		names[name] = at
+	}
 }
 
 func (v *validator) checkRules(at string, in *Ingress) {
 	names := map[string]string{}
 	for i := range in.Allow {
 		r, p := &in.Allow[i], index(at, i)
-		v.checkName(p+".name", r.Name)
-		if first, ok := names[r.Name]; ok {
-			v.addf(p+".name", "%s is the name of %s already; choose another", quote(r.Name), first)
-		} else {
-			names[r.Name] = p
-		}
+		v.checkEntryName(p, r.Name, names)
 		v.checkWho(p, r)
 		v.checkValues(p, r)
 		v.checkAttributes(p+".subjectHas", r.SubjectHas)

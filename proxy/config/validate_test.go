@@ -64,6 +64,11 @@ func TestConfigMadeInCodeIsChecked(t *testing.T) {
 		{"a zero prefix", func(_ *config.Config, in *config.Ingress) { in.ProxyProtocol.From = make([]netip.Prefix, 1) }, "ingress[0].proxyProtocol.from[0]: is empty"},
 		{"PEM for a path", func(_ *config.Config, in *config.Ingress) { in.Key = "-----BEGIN PRIVATE KEY-----" }, "ingress[0].key: is not a path"},
 		{"an old version of TLS", func(_ *config.Config, in *config.Ingress) { in.MinTLSVersion = 0x301 }, `ingress[0].minTLSVersion: "0x0301" is unknown`},
+		{"no policy for lists", func(_ *config.Config, in *config.Ingress) { in.CRLPolicy = "" }, "ingress[0].crlPolicy: is required; write one of whenAvailable, strict"},
+		{"a zero deny entry", func(_ *config.Config, in *config.Ingress) { in.Deny = make([]config.Deny, 1) }, `ingress[0].deny[0]: deny entry "deny-1" names no client`},
+		{"an odd serial number", func(_ *config.Config, in *config.Ingress) {
+			in.Deny = []config.Deny{{Issuer: in.Allow[0].Subject[0], Serial: []config.Serial{"3FA"}}}
+		}, `ingress[0].deny[0].serial[0]: "3FA" is not in the form that certificates are compared in; write "03fa"`},
 		{"a level that is none", func(c *config.Config, _ *config.Ingress) { c.Log.Level = "" }, "log.level: is required; write one of info, debug"},
 		{"too many listeners", func(c *config.Config, in *config.Ingress) { c.Ingress = slices.Repeat(c.Ingress, 65) }, "ingress: has 65 entries"},
 		{"no time to shut down", func(c *config.Config, _ *config.Ingress) { c.DrainTimeout = 0 }, "drainTimeout: 0s is not above 0"},
@@ -93,6 +98,10 @@ func TestDefaults(t *testing.T) {
 		"minTLSVersion":          {in.MinTLSVersion.String(), "1.2"},
 		"HTTP/2":                 {in.OffersHTTP2(), false},
 		"upstreamNotLocal":       {in.UpstreamNotLocal, false},
+		"crlPolicy":              {in.CRLPolicy, config.CRLWhenAvailable},
+		"crlGrace":               {in.CRLGrace, time.Duration(0)},
+		"withdrawalGrace":        {in.WithdrawalGrace, 5 * time.Second},
+		"report":                 {in.Report, false},
 		"proxyProtocol.from":     {len(in.ProxyProtocol.From), 0},
 		"limits": {in.Limits, config.Limits{HandshakeTimeout: 10 * time.Second, HeaderTimeout: 10 * time.Second, HeaderBytes: 32768,
 			BodyBytes: 67108864, BodyIdleTimeout: 30 * time.Second, IdleTimeout: 120 * time.Second, MaxConnections: 10000, MaxStreams: 250, MaxRequests: 4096}},
@@ -169,7 +178,7 @@ func TestPolicyHasEveryRule(t *testing.T) {
 // field of a policy.Rule must be filled by a Rule that has everything.
 func TestPolicyHasEveryCondition(t *testing.T) {
 	cfg, err := config.Parse("c.yaml", withRule(`subject: CN=a, subjectHas: {CN: a}, issuer: CN=b,
-      san: {dns: a.example, uri: "a:b", email: a@b, ip: 192.0.2.7}, methods: GET, paths: /a,
+      san: {dns: a.example, uri: "a:b", email: a@b, ip: 192.0.2.7}, methods: GET, paths: /a, report: true,
       spkiSHA256: `+strings.Repeat("ab", 32)+`, certSHA256: `+strings.Repeat("cd", 32)))
 	if err != nil {
 		t.Fatal(err)

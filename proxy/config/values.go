@@ -14,10 +14,6 @@ import (
 	"strings"
 )
 
-// Reserved is a key that is known, but not available in this version. It is
-// accepted at its off value only, so that nobody relies on what is not there.
-type Reserved struct{}
-
 // Upstream is the address of an application. It is a comparable value; the zero
 // Upstream is none. Its text is `http://host:port`, `h2c://host:port` or
 // `unix:///path`.

@@ -3,7 +3,11 @@ package config
 import (
 	"fmt"
 	"net"
+	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/sidegate/sidegate/proxy/policy"
 )
 
 // Warnings returns what is allowed and yet unlikely to be meant, one sentence
@@ -33,12 +37,18 @@ func (c *Config) Warnings() []string {
 }
 
 func (in *Ingress) warnings() []string {
-	var ws []string
-	if len(in.Allow) == 0 {
-		ws = append(ws, "allow is empty: nobody is let in")
-	}
+	ws := in.whoIsLetIn()
 	for i := range in.Allow {
 		ws = append(ws, in.Allow[i].warnings()...)
+	}
+	for _, d := range in.Policy.Dead() {
+		ws = append(ws, dead(d))
+	}
+	if len(in.CRL) == 0 && in.CRLPolicy == CRLStrict {
+		ws = append(ws, "crlPolicy has no effect without crl: no client is checked against a list")
+	}
+	if len(in.CRL) == 0 && in.CRLGrace > 0 {
+		ws = append(ws, "crlGrace has no effect without crl")
 	}
 	if in.Upstream.Scheme == H2C && !in.OffersHTTP2() {
 		ws = append(ws, "http2 is false, but the upstream is h2c: gRPC clients cannot connect")
@@ -56,6 +66,36 @@ func (in *Ingress) warnings() []string {
 	return ws
 }
 
+// whoIsLetIn warns of rules that let in nobody, or that it does not depend on.
+func (in *Ingress) whoIsLetIn() []string {
+	onTrial := !slices.ContainsFunc(in.Allow, func(r Rule) bool { return !r.Report })
+	switch {
+	case in.Report:
+		return []string{"report is true: nothing is refused by allow; it is for trying rules out, set it to false when the log says that they are right"}
+	case len(in.Allow) == 0:
+		return []string{"allow is empty: nobody is let in"}
+	case onTrial:
+		return []string{"every rule of allow has report: true: nobody is let in"}
+	}
+	return nil
+}
+
+// dead says why a rule is dead.
+func dead(d policy.Dead) string {
+	if d.Rule != "" {
+		return fmt.Sprintf("rule %q is never reached: rule %q before it is for the same clients, or more, and for every request; remove one, or change their order", d.Name, d.Rule)
+	}
+	names := make([]string, len(d.Denials))
+	for i, name := range d.Denials {
+		names[i] = strconv.Quote(name)
+	}
+	const most = 5
+	if more := len(names) - most; more > 0 {
+		names = append(names[:most], fmt.Sprintf("%d more", more))
+	}
+	return fmt.Sprintf("rule %q lets nobody in: whom it names is denied by %s; remove the rule, or what denies", d.Name, strings.Join(names, ", "))
+}
+
 func (out *Egress) warnings() []string {
 	host, _, _ := net.SplitHostPort(out.Listen)
 	switch {
@@ -69,10 +109,10 @@ func (out *Egress) warnings() []string {
 
 func (r *Rule) warnings() []string {
 	var ws []string
-	if r.AnyClient {
+	if r.AnyClient && !r.Report {
 		ws = append(ws, fmt.Sprintf("rule %q lets in every client whom the clientCA ever certifies", r.Name))
 	}
-	if r.issuerAlone() {
+	if r.issuerAlone() && !r.Report {
 		ws = append(ws, fmt.Sprintf("rule %q lets in every client whom the CA %s ever certifies", r.Name, quote(r.Issuer.String())))
 	}
 	for _, name := range r.SAN.DNS {

@@ -17,7 +17,9 @@ func (p *Policy) Digest() [32]byte {
 		p = &Policy{}
 	}
 	var e encoding
+	list(&e, p.Deny, (*encoding).denial)
 	list(&e, p.Rules, (*encoding).rule)
+	e.flag(p.Report)
 	return sha256.Sum256(e)
 }
 
@@ -25,8 +27,18 @@ func (p *Policy) Digest() [32]byte {
 // every list begins with its length.
 type encoding []byte
 
+func (e *encoding) denial(d Denial) {
+	e.text(d.Name)
+	list(e, d.Subjects, (*encoding).name)
+	e.name(d.Issuer)
+	list(e, d.Serials, (*encoding).text)
+	list(e, d.CertSHA256, (*encoding).hash)
+	list(e, d.SPKISHA256, (*encoding).hash)
+}
+
 func (e *encoding) rule(r Rule) {
 	e.text(r.Name)
+	e.flag(r.Report)
 	list(e, r.Subjects, (*encoding).name)
 	list(e, r.SubjectHas, (*encoding).attribute)
 	e.name(r.Issuer)
@@ -60,7 +72,11 @@ func (e *encoding) name(n subject.Name) { e.text(n.String()) }
 func (e *encoding) attribute(a subject.Attribute) {
 	e.text(a.Type)
 	e.text(a.Value)
-	if a.Binary {
+	e.flag(a.Binary)
+}
+
+func (e *encoding) flag(set bool) {
+	if set {
 		*e = append(*e, 1)
 	} else {
 		*e = append(*e, 0)

@@ -12,12 +12,28 @@ import (
 
 // full returns a policy with something in every field, the same every time.
 func full(t *testing.T) *policy.Policy {
-	return &policy.Policy{Rules: []policy.Rule{fullRule(t, "first"), fullRule(t, "second")}}
+	return &policy.Policy{
+		Deny:   []policy.Denial{fullDenial(t, "one"), fullDenial(t, "two")},
+		Rules:  []policy.Rule{fullRule(t, "first"), fullRule(t, "second")},
+		Report: true,
+	}
+}
+
+func fullDenial(t *testing.T, denial string) policy.Denial {
+	return policy.Denial{
+		Name:       denial,
+		Subjects:   []subject.Name{name(t, digiteal), name(t, acme)},
+		Issuer:     name(t, rootA),
+		Serials:    []string{"0a"},
+		CertSHA256: [][32]byte{{1}},
+		SPKISHA256: [][32]byte{{2}},
+	}
 }
 
 func fullRule(t *testing.T, rule string) policy.Rule {
 	return policy.Rule{
 		Name:       rule,
+		Report:     true,
 		Subjects:   []subject.Name{name(t, digiteal), name(t, acme)},
 		SubjectHas: []subject.Attribute{attribute(t, "O", "Acme")},
 		Issuer:     name(t, rootA),
@@ -52,6 +68,8 @@ func TestEqualPoliciesHaveEqualDigests(t *testing.T) {
 // that a new one cannot be forgotten.
 func TestAnyChangeChangesTheDigest(t *testing.T) {
 	filled(t, reflect.ValueOf(full(t).Rules[0]), "Rule")
+	filled(t, reflect.ValueOf(full(t).Deny[0]), "Denial")
+	filled(t, reflect.ValueOf(*full(t)), "Policy")
 	seen := map[[32]byte]string{full(t).Digest(): "no change"}
 	count := 0
 	for n := 0; ; n++ {
@@ -68,7 +86,7 @@ func TestAnyChangeChangesTheDigest(t *testing.T) {
 		seen[digest] = m.done
 		count++
 	}
-	if count < 40 {
+	if count < 70 {
 		t.Errorf("only %d changes were tried", count)
 	}
 }
@@ -149,6 +167,16 @@ func (m *mutation) slice(v reflect.Value, at string) {
 	}
 	for i := range v.Len() {
 		m.walk(v.Index(i), fmt.Sprintf("%s[%d]", at, i))
+	}
+}
+
+// A Denial never looks like a rule.
+func TestDigestKeepsDenialsAndRulesApart(t *testing.T) {
+	names := []subject.Name{name(t, acme)}
+	denied := &policy.Policy{Deny: []policy.Denial{{Name: "a", Subjects: names}}}
+	allowed := &policy.Policy{Rules: []policy.Rule{{Name: "a", Subjects: names}}}
+	if denied.Digest() == allowed.Digest() {
+		t.Error("who is denied and who is allowed have the same digest")
 	}
 }
 

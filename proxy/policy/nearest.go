@@ -21,6 +21,9 @@ const (
 func (p *Policy) nearest(c *candidate) string {
 	for i := range p.Rules[:min(len(p.Rules), nearestRules)] {
 		r := &p.Rules[i]
+		if r.Report { // to come nearer to it would not help
+			continue
+		}
 		if miss := r.onlyMiss(c); miss != "" {
 			return fmt.Sprintf("no rule admits this client; nearest rule %s: %s", quote(r.Name), miss)
 		}

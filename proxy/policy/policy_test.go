@@ -59,8 +59,8 @@ func check(t *testing.T, p *policy.Policy, verdicts ...verdict) {
 		if viaGrant := p.For(v.who).Decide(v.method, v.rawPath); viaGrant != got {
 			t.Errorf("%s %s: the Grant says %+v, the Policy %+v", v.method, v.rawPath, viaGrant, got)
 		}
-		if got.Allowed == (got.Detail != "") {
-			t.Errorf("%s %s: allowed %v with the detail %q", v.method, v.rawPath, got.Allowed, got.Detail)
+		if (got.Reason != "") != (got.Detail != "") {
+			t.Errorf("%s %s: the reason %q with the detail %q", v.method, v.rawPath, got.Reason, got.Detail)
 		}
 		got.Detail = ""
 		if got != v.want {

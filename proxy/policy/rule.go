@@ -6,8 +6,8 @@ import (
 	"github.com/sidegate/sidegate/proxy/subject"
 )
 
-// A Rule admits the clients that meet all of its conditions. Inside one
-// condition any of the listed values will do, except in SubjectHas and between
+// A Rule admits the clients that meet all of its conditions, unless it is on
+// trial. Inside one condition any of the listed values will do, except in SubjectHas and between
 // the kinds of SAN, which must all be met. A condition that is empty is no
 // condition; a Rule without an identity condition admits every verified client.
 //
@@ -15,7 +15,8 @@ import (
 // hash) is met by no client, so that an element left empty by mistake closes the
 // rule and does not open it. Issuer is not a list: its zero Name is no condition.
 type Rule struct {
-	Name string // for the log and the X-Client-Rule header
+	Name   string // for the log and the X-Client-Rule header
+	Report bool   // the rule is on trial: a Decision tells that it fits, and it allows nobody
 
 	// The identity.
 	Subjects   []subject.Name      // the client's full Subject is one of these
@@ -103,10 +104,13 @@ func (r *Rule) meetsSPKI(c *candidate) bool { return pinned(r.SPKISHA256, c.SPKI
 
 func (r *Rule) meetsCert(c *candidate) bool { return pinned(r.CertSHA256, c.Fingerprint) }
 
-// pinned reports whether hash is one of pins, or there are none. The zero hash
-// is one that was never computed.
-func pinned(pins [][32]byte, hash [32]byte) bool {
-	return len(pins) == 0 || hash != [32]byte{} && slices.Contains(pins, hash)
+// pinned reports whether hash is one of pins, or there are none.
+func pinned(pins [][32]byte, hash [32]byte) bool { return len(pins) == 0 || listed(pins, hash) }
+
+// listed reports whether hash is one of hashes. The zero hash is one that was
+// never computed.
+func listed(hashes [][32]byte, hash [32]byte) bool {
+	return hash != [32]byte{} && slices.Contains(hashes, hash)
 }
 
 func (r *Rule) allowsMethod(method string) bool {
