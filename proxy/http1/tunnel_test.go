@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"bufio"
 	"errors"
 	"io"
 	"net"
@@ -13,49 +14,74 @@ const switching = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUp
 
 // A switched is a tunnel: its two ends and how it ended.
 type switched struct {
-	client, app *peer
-	in, out     int64
-	err         error
-	done        chan struct{}
-	call        *Call
+	*Tunnel
+	client, app  *peer
+	in, out      int64 // bytes
+	err          error
+	done         chan struct{}
+	call         *Call
+	s            *Session
+	connsForHTTP func() int
 }
 
 // tunnel switches protocols; the client has sent early bytes, the application too.
 func tunnel(t *testing.T, early, first string, linger time.Duration) *switched {
 	t.Helper()
-	app, done := make(chan *peer), make(chan struct{})
+	client, server := pair(t)
+	w := agreed(t, client, server, early, first, linger)
+	w.run(t)
+	return w
+}
+
+// agreed is a tunnel that does not run yet.
+func agreed(t *testing.T, client, server net.Conn, early, first string, linger time.Duration) *switched {
+	t.Helper()
+	app, over := make(chan *peer), make(chan struct{})
 	a := serveApp(t, func(c *peer) {
 		c.request()
 		c.say("%s", switching+first)
 		app <- c
-		<-done
+		<-over
 	})
-	s, _, client := heard(t, "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n"+early)
-	c := a.call(getHead)
-	c.Upgrade = "websocket"
-	if err := c.Do(); err != nil {
+	t.Cleanup(func() { close(over) })
+	w := &switched{client: &peer{Conn: client, in: bufio.NewReader(client)}, done: make(chan struct{})}
+	w.connsForHTTP = func() int { return len(a.idle) }
+	w.s = NewSession(server)
+	w.client.say("%s", "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n"+early)
+	if err := w.s.Await(patience); err != nil {
 		t.Fatal(err)
 	}
-	w := &switched{client: client, done: done, call: c}
+	must[*Request](t)(w.s.Read(&testLimits))
+	w.call = a.call(getHead)
+	w.call.Upgrade = "websocket"
+	if err := w.call.Do(); err != nil {
+		t.Fatal(err)
+	}
+	w.Tunnel = w.s.Tunnel(w.call, linger)
+	w.app = <-app
+	return w
+}
+
+// run runs the tunnel, and reads the 101.
+func (w *switched) run(t *testing.T) {
+	t.Helper()
+	w.start(t)
+	w.client.hears(t, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Y: z\r\n\r\n")
+}
+
+func (w *switched) start(t *testing.T) {
 	go func() {
-		defer close(done)
-		w.in, w.out, w.err = s.Switch(c, linger)
-		if c.buf != nil || s.out != nil {
+		defer close(w.done)
+		w.in, w.out, w.err = w.Run()
+		if !w.cut && (w.call.buf != nil || w.s.out != nil) {
 			t.Error("a tunnel, which may be idle for long, holds the buffers of the heads")
 		}
-		c.Finish()
-		s.Close()
-		if len(a.idle) != 0 {
+		w.call.Finish()
+		w.s.Close()
+		if w.connsForHTTP() != 0 {
 			t.Error("the connection is kept as if it were HTTP")
 		}
 	}()
-	head := "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Y: z\r\n\r\n"
-	b := make([]byte, len(head))
-	if _, err := io.ReadFull(client.in, b); err != nil || string(b) != head {
-		t.Fatalf("the client reads %q, %v", b, err)
-	}
-	w.app = <-app
-	return w
 }
 
 func (w *switched) ended(t *testing.T) {
@@ -178,15 +204,12 @@ func TestASideThatBreaksOffEndsBoth(t *testing.T) {
 }
 
 func TestAClientThatIsGoneBeforeTheSwitch(t *testing.T) {
-	s, _, _ := heard(t, getHead)
-	c := callOn(strings.NewReader(switching), false)
-	defer c.Finish()
-	if err := c.Response.read(&c.in, false); err != nil {
-		t.Fatal(err)
-	}
-	s.Conn.Close()
-	_, _, err := s.Switch(c, 0)
+	client, server := pair(t)
+	w := agreed(t, client, server, "", "", 0)
+	w.s.Conn.Close()
+	_, _, err := w.Run()
 	if _, ok := errors.AsType[*WriteError](err); !ok {
 		t.Errorf("%v, want a WriteError", err)
 	}
+	w.call.Finish()
 }
