@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -50,7 +51,9 @@ type conn struct {
 	socket    http1.Watch
 
 	verdict  atomic.Pointer[verdict]
-	relaying atomic.Pointer[relay] // once it is served by one
+	relaying atomic.Pointer[relay]       // once it is served by one
+	server   atomic.Pointer[http.Server] // once it is served by net/http
+	leaving  atomic.Bool                 // the client is not let in any more, and is told so
 }
 
 // Read reads along while the handshake lasts.
@@ -117,7 +120,7 @@ func (c *conn) Close() error {
 		return net.ErrClosed
 	}
 	if c.batch.gathers() {
-		c.in.relays.Add(1)
+		c.in.serving.Add(1)
 		go c.part()
 		return nil
 	}
@@ -138,7 +141,7 @@ const partTimeout = 5 * time.Second
 // sends window updates for as long as it reads; one that meets a closed socket
 // would reset the connection and overtake the end of a response.
 func (c *conn) part() {
-	defer c.in.relays.Add(-1)
+	defer c.in.serving.Add(-1)
 	defer func() {
 		c.release()
 		_ = c.Conn.Close()

@@ -14,6 +14,8 @@ import (
 	"github.com/sidegate/sidegate/proxy/http1"
 )
 
+var longAgo = time.Unix(1, 0)
+
 // deadlines sets the deadlines of one exchange for as long as it is served. The
 // transport may still be reading the request body when the handler has returned
 // and net/http has taken its ResponseWriter back; to touch that would crash the
@@ -24,6 +26,7 @@ type deadlines struct {
 
 	mu   sync.Mutex // never held during a read or write
 	over bool
+	cut  bool // the write deadline is the last one
 }
 
 func (d *deadlines) read(t time.Time) {
@@ -38,9 +41,25 @@ func (d *deadlines) read(t time.Time) {
 func (d *deadlines) write(t time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.over && d.http2 {
+	if !d.over && !d.cut && d.http2 {
 		_ = http.NewResponseController(d.w).SetWriteDeadline(t)
 	}
+}
+
+// sever makes writes fail from now on, and resets the stream. It is for HTTP/2 only.
+func (d *deadlines) sever() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.over && !d.cut && d.http2 {
+		_ = http.NewResponseController(d.w).SetWriteDeadline(longAgo)
+	}
+	d.cut = true
+}
+
+func (d *deadlines) severed() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.cut
 }
 
 // stop makes reads fail from now on.
@@ -48,7 +67,7 @@ func (d *deadlines) stop() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.over {
-		_ = http.NewResponseController(d.w).SetReadDeadline(time.Unix(1, 0))
+		_ = http.NewResponseController(d.w).SetReadDeadline(longAgo)
 	}
 }
 

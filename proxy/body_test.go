@@ -22,7 +22,7 @@ func (d *deadlineWriter) SetWriteDeadline(time.Time) error { d.writes++; return 
 
 func TestNoDeadlineIsSetAfterTheHandler(t *testing.T) {
 	w := &deadlineWriter{ResponseWriter: httptest.NewRecorder()}
-	x := &served{exchange: exchange{in: &Ingress{now: time.Now}, gen: &generation{limits: Limits{}.withDefaults()}}, w: w,
+	x := &served{exchange: exchange{in: &Ingress{now: time.Now}, conn: new(conn), gen: &generation{limits: Limits{}.withDefaults()}}, w: w,
 		r: httptest.NewRequest("POST", "/", strings.NewReader("body"))}
 	x.deadlines.w, x.deadlines.http2 = w, true
 	body := x.guardBody(io.NopCloser(strings.NewReader("body")))

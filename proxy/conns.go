@@ -48,15 +48,29 @@ func (in *Ingress) forget(c *conn) {
 }
 
 // relayed returns the connections that are served by a relay.
-func (in *Ingress) relayed() (conns []*conn) {
+func (in *Ingress) relayed() []*conn {
+	return in.which(func(c *conn) bool { return c.relaying.Load() != nil })
+}
+
+// which returns the open connections that is says yes to.
+func (in *Ingress) which(is func(*conn) bool) (conns []*conn) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	for c := range in.conns {
-		if c.relaying.Load() != nil {
+		if is(c) {
 			conns = append(conns, c)
 		}
 	}
 	return conns
+}
+
+// endServers asks every client that net/http serves to come again, and closes the
+// connections that have no request under way.
+func (in *Ingress) endServers() {
+	for _, c := range in.which(func(c *conn) bool { return c.server.Load() != nil }) {
+		c.leaving.Store(true)
+		c.endServer()
+	}
 }
 
 // freshFor is how long a connection that has made no request yet is expected to
@@ -81,7 +95,9 @@ func (in *Ingress) closeConns() {
 	open := in.conns
 	in.conns = nil
 	in.mu.Unlock()
-	in.waiting.look(true)
+	for _, x := range in.served.all() {
+		x.wait.abort()
+	}
 	for c := range open {
 		c.cut()
 	}

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/sidegate/sidegate/proxy/policy"
 )
 
 // An exchange is one request and its response on the way through: what the two
@@ -16,8 +18,9 @@ type exchange struct {
 	start   time.Time
 	asked   asked
 
-	rule     string // that admitted the request
-	fault    *fault // why it was not forwarded or not answered
+	decision policy.Decision // of the policy
+	rule     string          // that admitted the request
+	fault    *fault          // why it was not forwarded or not answered
 	status   int
 	bytesIn  int64 // of the content
 	bytesOut int64
@@ -34,20 +37,30 @@ func (x *exchange) decide(f *form) *fault {
 	x.gen = x.verdict.gen
 	v := x.verdict
 	if v.refusal != nil {
-		return &fault{http.StatusUnauthorized, reason(v.refusal.Reason), "trust was withdrawn from an open connection: " + v.refusal.Detail}
+		_, fault := v.decide("", "")
+		return fault
 	}
 	if f := x.gen.checkForm(f); f != nil {
 		return f
 	}
+	d, fault := v.decide(f.method, f.path)
+	x.decision, x.rule = d, d.Rule
+	return fault
+}
+
+// decide says whether v lets a request in, and if not, why.
+func (v *verdict) decide(method, path string) (policy.Decision, *fault) {
+	if v.refusal != nil {
+		return policy.Decision{}, &fault{http.StatusUnauthorized, reason(v.refusal.Reason), "trust was withdrawn from an open connection: " + v.refusal.Detail}
+	}
 	if v.unnamed != nil {
-		return &fault{http.StatusForbidden, reasonAmbiguous, v.unnamed.Error()}
+		return policy.Decision{}, &fault{http.StatusForbidden, reasonAmbiguous, v.unnamed.Error()}
 	}
-	d := v.grant.Decide(f.method, f.path)
+	d := v.grant.Decide(method, path)
 	if !d.Allowed {
-		return &fault{http.StatusForbidden, reason(d.Reason), d.Detail}
+		return d, &fault{http.StatusForbidden, reason(d.Reason), d.Detail}
 	}
-	x.rule = d.Rule
-	return nil
+	return d, nil
 }
 
 // enter takes a place among the requests at the application, to be left with

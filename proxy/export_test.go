@@ -12,13 +12,6 @@ func (in *Ingress) CloseIdle() { in.closeIdle() }
 // CurrentSettings returns the settings in use.
 func (in *Ingress) CurrentSettings() *Settings { return in.cur.Load().settings }
 
-// Servers returns how many net/http servers the ingress has started.
-func (in *Ingress) Servers() int {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return len(in.servers)
-}
-
 // Verdicts returns how many verdicts the open connections have between them, and
 // how many connections there are.
 func (in *Ingress) Verdicts() (verdicts, conns int) {

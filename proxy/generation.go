@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"net/http"
 	"sync"
 	"time"
 
@@ -26,6 +27,7 @@ type generation struct {
 	ruleHeaders []string
 	known       known
 
+	http2   *http.HTTP2Config
 	tls     *tls.Config
 	tickets ticketing
 }
@@ -46,6 +48,7 @@ func newGeneration(b *certs.Bundle, s *Settings, old *generation) *generation {
 		g.policy = &policy.Policy{}
 	}
 	g.wire = g.limits.wire()
+	g.http2 = &http.HTTP2Config{MaxConcurrentStreams: g.limits.MaxStreams, SendPingTimeout: 30 * time.Second}
 	if old != nil && old.upstream.serves(s) {
 		g.upstream = old.upstream
 	} else {

@@ -130,10 +130,14 @@ func appendNormal[T string | []byte](dst []byte, name T) []byte {
 }
 
 // setIdentity puts the identity of the caller on a request from which every
-// spelling of it was stripped. rule is the name of the rule that admitted it.
+// spelling of it was stripped. rule is the name of the rule that admitted it; if
+// none did, none is told.
 func (v *verdict) setIdentity(h http.Header, rule string) {
 	for _, hv := range v.set {
 		h[hv.name] = hv.value
+	}
+	if rule == "" {
+		return
 	}
 	value := []string{rule}
 	for _, name := range v.gen.ruleHeaders {
@@ -144,6 +148,9 @@ func (v *verdict) setIdentity(h http.Header, rule string) {
 // appendIdentity appends the same as field lines.
 func (v *verdict) appendIdentity(dst []byte, rule string) []byte {
 	dst = append(dst, v.lines...)
+	if rule == "" {
+		return dst
+	}
 	for _, name := range v.gen.ruleHeaders {
 		dst = http1.AppendField(dst, name, rule)
 	}

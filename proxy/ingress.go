@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"github.com/go-logr/logr"
 
 	"github.com/sidegate/sidegate/proxy/certs"
+	"github.com/sidegate/sidegate/proxy/http1"
 )
 
 // An Ingress admits requests that come over mutual TLS and forwards them to the
@@ -36,17 +38,17 @@ type Ingress struct {
 	running    sync.WaitGroup
 	patrolling sync.Once
 	ending     sync.Once
-	relays     atomic.Int64 // connections that are served by a relay
+	serving    atomic.Int64 // connections that are served, by a relay or net/http
+	servers    *servers
 	forwarding atomic.Int64 // requests at the application
 	warned     atomic.Int64 // unix time of the last "too many connections" line
 	recent     recent[Refusal]
-	waiting    waitingStreams
-	refusals   pace // of the log lines about handshakes
-	closings   pace // and about clients that went away
+	served     servedSet
+	changed    chan struct{} // has something in it when cur was replaced
+	refusals   pace          // of the log lines about handshakes
+	closings   pace          // and about clients that went away
 
 	mu        sync.Mutex // guards what follows
-	server    *server    // the one that takes new connections
-	servers   []*server
 	listeners []net.Listener
 	conns     map[*conn]struct{}
 	stopped   bool
@@ -62,6 +64,7 @@ func NewIngress(name string, b *certs.Bundle, s *Settings, m *Metrics, log logr.
 		now:     time.Now,
 		closing: make(chan struct{}),
 		ended:   make(chan struct{}),
+		changed: make(chan struct{}, 1),
 		conns:   make(map[*conn]struct{}),
 	}
 	in.forward = httputil.ReverseProxy{
@@ -74,12 +77,14 @@ func NewIngress(name string, b *certs.Bundle, s *Settings, m *Metrics, log logr.
 		BufferPool:     &bufferPool{},
 		ErrorLog:       newErrorLog(name, log),
 	}
+	in.servers = in.newServers()
 	return in, in.Configure(b, s)
 }
 
-// Configure replaces Bundle and Settings at once. Requests under way finish as
-// they began; every request that begins afterwards is judged anew. On an error
-// nothing changes.
+// Configure replaces Bundle and Settings at once. Every request that begins
+// afterwards is judged by them, and so is every one that is under way: who would
+// not be let in any more has Settings.WithdrawalGrace to end. All others finish as
+// they began. On an error nothing changes.
 func (in *Ingress) Configure(b *certs.Bundle, s *Settings) error {
 	return in.replace(func(*generation) (*certs.Bundle, *Settings) { return b, s })
 }
@@ -113,6 +118,10 @@ func (in *Ingress) replace(next func(*generation) (*certs.Bundle, *Settings)) er
 	}
 	g := newGeneration(b, s, old)
 	in.cur.Store(g)
+	select {
+	case in.changed <- struct{}{}:
+	default: // it is to look anyhow
+	}
 	if old != nil && old.upstream != g.upstream {
 		old.upstream.close()
 	}
@@ -123,7 +132,7 @@ func (in *Ingress) replace(next func(*generation) (*certs.Bundle, *Settings)) er
 func (in *Ingress) Connections() int { return int(in.open.Load()) }
 
 // serveHTTP is the path of a request that net/http serves.
-func (in *Ingress) serveHTTP(s *server, w http.ResponseWriter, r *http.Request) {
+func (in *Ingress) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	c, _ := r.Context().Value(connKey{}).(*conn)
 	if c == nil { // cannot be: every connection is ours
 		panic(http.ErrAbortHandler)
@@ -134,10 +143,13 @@ func (in *Ingress) serveHTTP(s *server, w http.ResponseWriter, r *http.Request) 
 	defer x.finish()
 	// What follows an upgrade is not HTTP/1.1 as http1.Guard knows it: unless the
 	// protocol is switched, the connection ends with the answer.
-	x.closing = s.retired.Load() || in.draining.Load() || r.Header["Upgrade"] != nil
+	x.closing = in.draining.Load() || r.Header["Upgrade"] != nil
 
 	f := formOf(r)
-	if fault := x.decide(&f); fault != nil {
+	x.path = f.path
+	fault := x.decide(&f)
+	x.closing = x.closing || c.outdated(&x.gen.limits)
+	if fault != nil {
 		x.answer(fault)
 		return
 	}
@@ -163,7 +175,12 @@ func (x *served) pass() {
 		x.relay(pool)
 		return
 	}
-	x.in.forward.ServeHTTP(x, x.r.WithContext(withServed(x.r.Context(), x)))
+	ctx, cancel := context.WithCancel(withServed(x.r.Context(), x))
+	defer cancel()
+	x.cancel = cancel
+	x.watch(nil)
+	defer x.unwatch()
+	x.in.forward.ServeHTTP(x, x.r.WithContext(ctx))
 }
 
 // rewrite makes the outgoing request. ReverseProxy has removed hop-by-hop
@@ -208,14 +225,22 @@ func (perRequest) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // checkResponse refuses a status that HTTP does not have (RFC 9110 §15); interim
-// ones are passed on before. What is left of the request's body ends with the
+// ones are passed on before. It is the last chance to answer in another way. What is left of the request's body ends with the
 // response: else the end of an early answer waits for a client that sends on.
 func checkResponse(r *http.Response) error {
 	if s := r.StatusCode; s != http.StatusSwitchingProtocols && (s < 200 || s > 599) {
 		return fmt.Errorf("status %d is not one of a response", s)
 	}
-	if body, ok := servedOf(r.Request.Context()).r.Body.(*guardedBody); ok && r.StatusCode != http.StatusSwitchingProtocols {
+	x := servedOf(r.Request.Context())
+	if body, ok := x.r.Body.(*guardedBody); ok && r.StatusCode != http.StatusSwitchingProtocols {
 		r.Body = &lastWord{r.Body, body}
+	}
+	trailers := x.r.ProtoMajor == 2 && isGRPC(r.Header.Get("Content-Type"))
+	if x.wait.answers(trailers) != nil {
+		return http1.ErrAborted
+	}
+	if trailers {
+		r.Body = &grpcBody{r.Body, x}
 	}
 	return nil
 }
@@ -248,6 +273,10 @@ func forwardFailed(_ http.ResponseWriter, r *http.Request, err error) {
 	x := servedOf(r.Context())
 	if x.switched {
 		return // hijacked: there is no HTTP response to send any more
+	}
+	if lost := x.wait.lost(); lost != nil {
+		x.answer(lost)
+		return
 	}
 	if cause := x.body.failed(err); cause != nil {
 		err = cause

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sidegate/sidegate/proxy/certs"
 	"github.com/sidegate/sidegate/proxy/metric"
+	"github.com/sidegate/sidegate/proxy/policy"
 )
 
 // Metrics are all the metrics of the data path. Labels take values from the
@@ -12,6 +13,8 @@ import (
 type Metrics struct {
 	requests    *metric.Vec[*metric.Counter]
 	durations   *metric.Vec[*metric.Histogram]
+	reportOnly  *metric.Vec[*metric.Counter]
+	fits        *metric.Vec[*metric.Counter]
 	handshakes  *metric.Vec[*metric.Counter]
 	connections *metric.Vec[*metric.Gauge]
 	stores      *stores
@@ -26,6 +29,11 @@ func NewMetrics(reg *metric.Registry) *Metrics {
 		durations: reg.NewHistogram("sidegate_request_duration_seconds",
 			"Time from a request's head to the end of its response, of admitted requests.",
 			[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}, "listener"),
+		reportOnly: reg.NewCounter("sidegate_report_only_total",
+			"Requests that report: true let through, by the reason word for which they would be refused. They are in sidegate_requests_total, without a rule.",
+			"listener", "reason"),
+		fits: reg.NewCounter("sidegate_report_rule_fits_total",
+			"Requests that a rule with report: true fits, which lets nobody in.", "listener", "rule"),
 		handshakes: reg.NewCounter("sidegate_handshake_failures_total",
 			"Connections that ended before or in the TLS handshake, by reason word.", "listener", "reason"),
 		connections: reg.NewGauge("sidegate_connections", "Client connections open now.", "listener"),
@@ -44,6 +52,8 @@ func (m *Metrics) of(listener string) *listenerMetrics {
 		listener:    listener,
 		requests:    m.requests,
 		durations:   m.durations.With(listener),
+		reportOnly:  m.reportOnly,
+		fits:        m.fits,
 		handshakes:  m.handshakes,
 		connections: m.connections.With(listener),
 	}
@@ -55,14 +65,28 @@ type listenerMetrics struct {
 	listener    string
 	requests    *metric.Vec[*metric.Counter]
 	durations   *metric.Histogram
+	reportOnly  *metric.Vec[*metric.Counter]
+	fits        *metric.Vec[*metric.Counter]
 	handshakes  *metric.Vec[*metric.Counter]
 	connections *metric.Gauge
 }
 
+// request counts a request, the rule that let it in and how it ended.
 func (m *listenerMetrics) request(rule string, why reason, took time.Duration) {
 	m.requests.With(m.listener, rule, string(why)).Inc()
 	if rule != "" {
 		m.durations.Observe(took.Seconds())
+	}
+}
+
+// decided counts what the policy reported of a request.
+func (m *listenerMetrics) decided(d *policy.Decision, took time.Duration) {
+	if d.Fits != "" {
+		m.fits.With(m.listener, d.Fits).Inc()
+	}
+	if d.Reported() {
+		m.reportOnly.With(m.listener, string(d.Reason)).Inc()
+		m.durations.Observe(took.Seconds()) // it was let in, if by no rule
 	}
 }
 

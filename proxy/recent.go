@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// A Refusal is one refused request or handshake, for the status page. Its
-// texts come from the client in part and are bounded.
+// A Refusal is one refused request or handshake, or a request that only report: true
+// let through, for the status page. Its texts come from the client in part and are
+// bounded.
 type Refusal struct {
 	Time    time.Time `json:"time"`
 	Remote  string    `json:"remote"`
@@ -15,6 +16,10 @@ type Refusal struct {
 	Detail  string    `json:"detail"`
 	Subject string    `json:"subject,omitempty"`
 	Allow   string    `json:"allow,omitempty"` // the line that would let this Subject in
+
+	// ReportOnly says that the request was let through by report: true. Status is
+	// then the application's.
+	ReportOnly bool `json:"reportOnly,omitempty"`
 }
 
 // A recent keeps the last entries for the status page. They are not the fast path: a
@@ -43,7 +48,8 @@ func (r *recent[T]) all() []T {
 	return out
 }
 
-// Refusals returns the last refused requests and handshakes, newest first.
+// Refusals returns the last refused requests and handshakes, and the requests that
+// only report: true let through, newest first.
 func (in *Ingress) Refusals() []Refusal { return in.recent.all() }
 
 // linesPerSecond bounds the log lines about refused handshakes, which cost

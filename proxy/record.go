@@ -13,6 +13,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/sidegate/sidegate/proxy/certs"
 	"github.com/sidegate/sidegate/proxy/http1"
@@ -60,7 +61,8 @@ func (in *Ingress) record(x *exchange) {
 		why = x.fault.reason
 	}
 	in.metrics.request(x.rule, why, took)
-	if why == reasonOK && !x.gen.settings.LogRequests {
+	in.metrics.decided(&x.decision, took)
+	if why == reasonOK && !x.gen.settings.LogRequests && x.decision.Fits == "" && !x.decision.Reported() {
 		return
 	}
 	if why == reasonClientClosed {
@@ -70,36 +72,67 @@ func (in *Ingress) record(x *exchange) {
 			return
 		}
 	}
-	status := x.status
-	if x.fault != nil && status == 0 {
-		status = x.fault.status
-	}
-	remote := x.conn.RemoteAddr().String()
-	kv := append(make([]any, 0, 40),
-		"listener", in.name, "remote", remote, "proto", x.asked.proto,
+	message, kv := x.account(why)
+	in.log.Info(message, append(append(x.fields(took), identityFields(x.verdict)...), kv...)...)
+}
+
+// fields are what the log says of every request.
+func (x *exchange) fields(took time.Duration) []any {
+	kv := append(make([]any, 0, 48),
+		"listener", x.in.name, "remote", x.conn.RemoteAddr().String(), "proto", x.asked.proto,
 		"method", bounded(x.asked.method), "host", bounded(x.asked.host), "path", bounded(x.asked.path),
-		"status", status, "reason", string(why), "rule", x.rule,
+		"status", x.answered(), "rule", x.rule,
 		"durationMs", float64(took.Microseconds())/1000, "bytesIn", x.bytesIn, "bytesOut", x.bytesOut)
-	kv = append(kv, identityFields(x.verdict)...)
-	if why == reasonOK {
-		in.log.Info("request", kv...)
-		return
+	if fits := x.decision.Fits; fits != "" {
+		kv = append(kv, "fits", fits)
 	}
-	refusal := Refusal{Time: x.start, Remote: remote, Status: status, Reason: string(why), Detail: bounded(x.fault.detail)}
+	return kv
+}
+
+// answered is the status that the client got, or would have if it were still there.
+func (x *exchange) answered() int {
+	if x.fault != nil && x.status == 0 {
+		return x.fault.status
+	}
+	return x.status
+}
+
+// account says what became of a request, and why, for the log and, if it was
+// refused or would have been, for the status page.
+func (x *exchange) account(why reason) (message string, kv []any) {
+	d := &x.decision
+	switch {
+	case why != reasonOK:
+		kv = append([]any{"reason", string(why)}, x.noteRefusal(why, x.fault.detail, false)...)
+		if d.Reported() { // it was let through, and failed behind the gate
+			kv = append(kv, "wouldRefuse", string(d.Reason))
+		}
+		if d.Allowed && x.answered() >= 500 {
+			return "request failed", kv // it was let in: the fault is behind the gate
+		}
+		return "request refused", kv
+	case d.Reported():
+		kv = append([]any{"reason", string(d.Reason), "reportOnly", true}, x.noteRefusal(reason(d.Reason), d.Detail, true)...)
+		return "request would be refused", kv
+	}
+	return "request", []any{"reason", string(why)}
+}
+
+// noteRefusal adds a refusal to those of the status page, and returns what the log
+// says of it.
+func (x *exchange) noteRefusal(why reason, detail string, reportOnly bool) []any {
+	r := Refusal{Time: x.start, Remote: x.conn.RemoteAddr().String(), Status: x.answered(), Reason: string(why),
+		Detail: bounded(detail), ReportOnly: reportOnly}
 	if c := x.verdict.client; c != nil {
-		refusal.Subject = bounded(c.Subject.String())
+		r.Subject = bounded(c.Subject.String())
 	}
-	if why == reason(policy.SubjectNotAllowed) && refusal.Subject != "" {
-		refusal.Allow = toPaste(x.verdict.client.Subject)
-		kv = append(kv, "allow", refusal.Allow)
+	kv := []any{"detail", r.Detail}
+	if why == reason(policy.SubjectNotAllowed) && r.Subject != "" {
+		r.Allow = toPaste(x.verdict.client.Subject)
+		kv = append(kv, "allow", r.Allow)
 	}
-	in.recent.add(refusal)
-	kv = append(kv, "detail", refusal.Detail)
-	if x.rule != "" && status >= 500 {
-		in.log.Info("request failed", kv...) // it was let in: the fault is behind the gate
-	} else {
-		in.log.Info("request refused", kv...)
-	}
+	x.in.recent.add(r)
+	return kv
 }
 
 // identityFields say who a verdict is about.

@@ -35,9 +35,9 @@ const (
 
 // relay serves the connection until it ends.
 func (c *conn) relay() {
-	defer c.in.relays.Add(-1)
+	defer c.in.serving.Add(-1)
 	r := &relay{conn: c, s: http1.NewSession(relayTLS{c.tls, c})}
-	r.interim = r.s.Interim
+	r.interim, r.wait.breaker = r.s.Interim, r
 	c.relaying.Store(r)
 	defer func() {
 		if p := recover(); p != nil { // one connection is not all connections
@@ -126,7 +126,7 @@ func (r *relay) answer(req *http1.Request, f *fault) {
 		x.closing = true
 		return // the response has begun
 	}
-	x.closing = x.closing || f.closes() || !r.worthReading(req)
+	x.closing = x.closing || f.closes() || x.conn.leaving.Load() || !r.worthReading(req)
 	_ = r.send(f)
 }
 

@@ -25,7 +25,7 @@ func (r *relay) pass(req *http1.Request, target []byte) {
 		r.failed(req, &http1.ContentError{Err: err})
 		return
 	}
-	r.wait.begin(call)
+	r.wait.begin(x.verdict, x.asked.method, x.asked.path, call)
 	defer r.wait.end()
 	if err := call.Do(); err != nil {
 		r.failed(req, err)
@@ -115,23 +115,47 @@ func idempotent(method string) bool {
 // respond passes the response on.
 func (r *relay) respond(call *http1.Call, req *http1.Request) (err error) {
 	x := &r.x
-	x.status = call.Response.Status
-	if x.status == http.StatusSwitchingProtocols {
-		r.wait.end() // each side may close its own; that is not to go away
-		x.bytesIn, x.bytesOut, err = r.s.Switch(call, x.gen.limits.BodyIdleTimeout)
-		return err
+	if call.Response.Status == http.StatusSwitchingProtocols {
+		return r.tunnel(call)
 	}
-	if x.in.draining.Load() || !call.Sent() && !r.worthReading(req) {
+	if r.wait.answers(false) != nil {
+		return http1.ErrAborted
+	}
+	x.status = call.Response.Status
+	if x.in.draining.Load() || x.conn.leaving.Load() || !call.Sent() && !r.worthReading(req) {
 		x.closing = true
 	}
 	x.bytesOut, err = r.s.Respond(call, x.closing)
 	return err
 }
 
+// tunnel carries what a WebSocket says, both ways, until it ends.
+func (r *relay) tunnel(call *http1.Call) (err error) {
+	x := &r.x
+	t := r.s.Tunnel(call, x.gen.limits.BodyIdleTimeout)
+	if r.wait.switches(t) != nil {
+		return http1.ErrAborted
+	}
+	x.status = http.StatusSwitchingProtocols
+	x.bytesIn, x.bytesOut, err = t.Run()
+	x.fault = r.wait.lost()
+	return err
+}
+
+// breakOff implements breaker.
+func (r *relay) breakOff(gently bool) {
+	if !gently {
+		_ = r.conn.Conn.Close() // without a close_notify
+	}
+}
+
 // failed answers when the application could not, and breaks off a response that
 // has begun, so that nobody takes it for whole.
 func (r *relay) failed(req *http1.Request, err error) {
 	f := faultOf(err)
+	if lost := r.wait.lost(); lost != nil {
+		f = lost
+	}
 	if f.status == statusClientClosed || r.x.status != 0 {
 		r.x.fault, r.x.closing = f, true
 		_ = r.conn.Conn.Close() // without a close_notify

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/tls"
 	"log"
 	"net"
 	"net/http"
@@ -15,44 +16,97 @@ import (
 	"github.com/sidegate/sidegate/proxy/http1"
 )
 
-// A server is one net/http server, fed with connections whose handshake is
-// done. Its limits cannot change while it runs; when the configuration changes
-// them a successor takes the new connections, and this one asks the clients it
-// has to come back by closing each connection after a response.
-type server struct {
-	http    http.Server
-	conns   handoff
-	retired atomic.Bool
-}
-
 type connKey struct{}
 
-// serverFor returns the server for the limits, starting one if they are new. It
-// returns nil once the ingress has stopped.
-func (in *Ingress) serverFor(l Limits) *server {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if in.stopped {
-		return nil
+// servers are the net/http servers of an ingress: one a connection, because only a
+// server as a whole can be told to say GOAWAY ([conn.leave]). What they can share,
+// they do.
+type servers struct {
+	handler  http.Handler
+	context  func(context.Context, net.Conn) context.Context
+	changed  func(net.Conn, http.ConnState)
+	errors   *log.Logger //nolint:forbidigo // net/http takes nothing else
+	http1    *http.Protocols
+	http2    *http.Protocols
+	tls      *tls.Config // not used: net/http notes in it that there is HTTP/2
+	starting sync.Mutex  // held while it does
+}
+
+func (in *Ingress) newServers() *servers {
+	s := &servers{
+		handler: http.HandlerFunc(in.serveHTTP),
+		context: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, connOf(c))
+		},
+		changed: func(_ net.Conn, s http.ConnState) {
+			if s == http.StateClosed || s == http.StateHijacked {
+				in.serving.Add(-1)
+			}
+		},
+		errors: newErrorLog(in.name, in.log),
+		http1:  new(http.Protocols), http2: new(http.Protocols),
+		tls: &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}},
 	}
-	if s := in.server; s != nil {
-		if s.http.ReadHeaderTimeout == l.HeaderTimeout && s.http.MaxHeaderBytes == headerLimit(l) &&
-			s.http.IdleTimeout == l.IdleTimeout && s.http.HTTP2.MaxConcurrentStreams == l.MaxStreams {
-			return s
-		}
-		s.retire()
-	}
-	in.server = in.newServer(l)
-	in.servers = append(in.servers, in.server)
-	s := in.server
-	in.running.Go(func() { _ = s.http.Serve(&s.conns) })
+	s.http1.SetHTTP1(true)
+	s.http2.SetHTTP1(true)
+	s.http2.SetHTTP2(true)
 	return s
 }
 
-// retire lets no more connections in. Those that it has stay until they end.
-func (s *server) retire() {
-	s.retired.Store(true)
-	_ = s.conns.Close()
+// serveConn has net/http serve one connection, whose handshake is done, under the
+// limits of g: they cannot change while it does. hc is c as net/http is to have it.
+func (in *Ingress) serveConn(c *conn, hc net.Conn, g *generation, h2 bool) {
+	all, s := in.servers, &http.Server{
+		Handler:                      in.servers.handler,
+		ReadHeaderTimeout:            g.limits.HeaderTimeout,
+		IdleTimeout:                  g.limits.IdleTimeout,
+		MaxHeaderBytes:               headerLimit(g.limits),
+		DisableGeneralOptionsHandler: true, // OPTIONS * is answered by nobody unasked
+		ConnState:                    in.servers.changed,
+		ConnContext:                  in.servers.context,
+		ErrorLog:                     in.servers.errors,
+		Protocols:                    in.servers.http1,
+		HTTP2:                        g.http2,
+	}
+	if h2 {
+		s.Protocols, s.TLSConfig = all.http2, all.tls // ALPN has decided
+	}
+	in.serving.Add(1)
+	c.server.Store(s)
+	ln := &single{conn: hc}
+	all.starting.Lock()
+	_ = s.Serve(ln) // goes on on another goroutine
+	all.starting.Unlock()
+	if ln.conn != nil { // it was told to leave before it began
+		in.serving.Add(-1)
+		_ = c.Close()
+	}
+}
+
+// outdated reports whether the connection is served under other limits than l.
+func (c *conn) outdated(l *Limits) bool {
+	s := c.server.Load()
+	return s.ReadHeaderTimeout != l.HeaderTimeout || s.MaxHeaderBytes != headerLimit(*l) ||
+		s.IdleTimeout != l.IdleTimeout || s.HTTP2.MaxConcurrentStreams != l.MaxStreams
+}
+
+// leave asks the client to come again on another connection: with GOAWAY at once
+// (RFC 9113 §6.8), over HTTP/1.1 with its next response (RFC 9112 §9.6). What is
+// under way goes on.
+func (c *conn) leave() {
+	if !c.leaving.Swap(true) {
+		c.endServer()
+	}
+}
+
+// endServer has net/http end the connection when nothing is under way on it, which
+// may be now. It does not wait.
+func (c *conn) endServer() {
+	if s := c.server.Load(); s != nil {
+		now, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = s.Shutdown(now) // else it would look again and again
+	}
 }
 
 // headerSlack is what net/http adds to its MaxHeaderBytes over HTTP/1.1.
@@ -62,26 +116,6 @@ const headerSlack = 4096
 // same byte. HTTP/2 has no slack: what is left must still hold a request.
 func headerLimit(l Limits) int { return max(l.HeaderBytes-headerSlack, headerSlack) }
 
-func (in *Ingress) newServer(l Limits) *server {
-	s := &server{conns: handoff{conns: make(chan net.Conn), done: make(chan struct{})}}
-	s.http = http.Server{
-		Handler:                      http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { in.serveHTTP(s, w, r) }),
-		ReadHeaderTimeout:            l.HeaderTimeout,
-		IdleTimeout:                  l.IdleTimeout,
-		MaxHeaderBytes:               headerLimit(l),
-		DisableGeneralOptionsHandler: true, // OPTIONS * is answered by nobody unasked
-		Protocols:                    new(http.Protocols),
-		HTTP2:                        &http.HTTP2Config{MaxConcurrentStreams: l.MaxStreams, SendPingTimeout: 30 * time.Second},
-		ErrorLog:                     newErrorLog(in.name, in.log),
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, connKey{}, connOf(c))
-		},
-	}
-	s.http.Protocols.SetHTTP1(true)
-	s.http.Protocols.SetHTTP2(true) // ALPN decides; it is offered only where switched on
-	return s
-}
-
 // dispatch hands a connection over for its protocol: HTTP/1.1 to a relay, on a
 // goroutine that has no stack of a handshake; HTTP/2 to net/http, which knows it
 // by the *tls.Conn. HTTP/1.1 for an application that speaks HTTP/2 is net/http's
@@ -89,68 +123,51 @@ func (in *Ingress) newServer(l Limits) *server {
 func (in *Ingress) dispatch(c *conn) {
 	g := in.cur.Load()
 	h2 := c.tls.ConnectionState().NegotiatedProtocol == "h2"
-	limits := g.limits // those of now, or servers old and new would take turns
-	var hc net.Conn = c.tls
-	if h2 {
+	switch {
+	case !h2 && g.upstream.pool != nil:
+		in.serving.Add(1)
+		go c.relay()
+	case in.stopping():
+		_ = c.Close()
+	case h2:
 		c.batch.gather()
-	} else {
-		if g.upstream.pool != nil {
-			in.relays.Add(1)
-			go c.relay()
-			return
-		}
-		hc = http1.Guard(c.tls, http1.Options{
-			HeadBytes: headerLimit(limits) + headerSlack,
+		in.serveConn(c, c.tls, g, true)
+	default:
+		in.serveConn(c, http1.Guard(c.tls, http1.Options{
+			HeadBytes: headerLimit(g.limits) + headerSlack,
 			Report:    func(v *http1.Violation) { in.recordViolation(c, v) },
-		})
-	}
-	for {
-		s := in.serverFor(limits)
-		if s == nil {
-			_ = c.Close()
-			return
-		}
-		if s.conns.give(hc) {
-			return
-		}
-		limits = in.cur.Load().limits // it was retired meanwhile
+		}), g, false)
 	}
 }
 
-// A handoff is a listener whose connections come from another goroutine.
-type handoff struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func (h *handoff) give(c net.Conn) bool {
+// stopping reports whether no more connections are accepted.
+func (in *Ingress) stopping() bool {
 	select {
-	case h.conns <- c:
+	case <-in.closing:
 		return true
-	case <-h.done:
+	default:
 		return false
 	}
 }
 
+// A single is a listener that has one connection, and no more.
+type single struct{ conn net.Conn }
+
 // Accept implements net.Listener.
-func (h *handoff) Accept() (net.Conn, error) {
-	select {
-	case c := <-h.conns:
-		return c, nil
-	case <-h.done:
+func (s *single) Accept() (net.Conn, error) {
+	c := s.conn
+	if c == nil {
 		return nil, net.ErrClosed
 	}
+	s.conn = nil
+	return c, nil
 }
 
 // Close implements net.Listener.
-func (h *handoff) Close() error {
-	h.once.Do(func() { close(h.done) })
-	return nil
-}
+func (s *single) Close() error { return nil }
 
 // Addr implements net.Listener.
-func (h *handoff) Addr() net.Addr { return &net.TCPAddr{} }
+func (s *single) Addr() net.Addr { return &net.TCPAddr{} }
 
 // errorLog takes what net/http says on its own. It is about single connections
 // that misbehave; what concerns a request has a log line of its own.
@@ -219,36 +236,26 @@ func (in *Ingress) Drain(ctx context.Context, delay time.Duration) error {
 		forced.Store(in.Connections() > 0)
 		in.closeConns()
 	})()
-	in.mu.Lock()
-	servers := append([]*server(nil), in.servers...)
-	in.mu.Unlock()
-	var first error
-	for _, s := range servers {
-		s.retire()
-		if err := s.http.Shutdown(ctx); err != nil {
-			first = err
-			_ = s.http.Close()
-		}
-	}
-	if err := in.settled(ctx); first == nil {
-		first = err
-	}
+	err := in.settled(ctx)
 	in.closeConns()
 	in.ending.Do(func() { close(in.ended) })
 	in.running.Wait()
-	if first == nil && forced.Load() {
-		first = ctx.Err()
+	if err == nil && forced.Load() {
+		err = ctx.Err()
 	}
-	return first
+	return err
 }
 
-// settled waits until no request is under way and no relay has a connection, or
-// ctx is done. net/http itself does not wait for connections that were taken over.
+// settled waits until no request is under way and no connection is served, or ctx
+// is done.
 func (in *Ingress) settled(ctx context.Context) error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for in.forwarding.Load() > 0 || in.relays.Load() > 0 {
+	for round := 0; in.forwarding.Load() > 0 || in.serving.Load() > 0; round++ {
 		in.closeIdle()
+		if round%50 == 0 { // to ask is dearer
+			in.endServers()
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

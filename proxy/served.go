@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/sidegate/sidegate/proxy/http1"
 )
 
 // A served exchange is one that net/http serves: HTTP/2, and HTTP/1.1 where the
@@ -17,10 +19,13 @@ type served struct {
 	exchange
 	w        http.ResponseWriter
 	r        *http.Request
-	switched bool // 101 was sent and the connection taken over
+	path     string // as decided on
+	switched bool   // 101 was sent and the connection taken over
 
 	wait      waiting
-	unflushed int // bytes written since the last flush, perhaps still in memory
+	lost      *fault             // why it was broken off, if it was
+	cancel    context.CancelFunc // ends the request to an application that speaks HTTP/2
+	unflushed int                // bytes written since the last flush, perhaps still in memory
 
 	deadlines deadlines
 	body      bodyState
@@ -68,6 +73,9 @@ func (x *served) finish() {
 
 // broken says who broke off a response that had begun.
 func (x *served) broken() *fault {
+	if x.lost != nil {
+		return x.lost
+	}
 	if cause := x.body.failed(x.r.Context().Err()); cause != nil {
 		return faultOf(cause)
 	}
@@ -75,6 +83,34 @@ func (x *served) broken() *fault {
 		return &fault{statusClientClosed, reasonClientClosed, "the client went away during the response"}
 	}
 	return &fault{http.StatusBadGateway, reasonAppFailed, "the response broke off"}
+}
+
+// watch puts the exchange under watch until unwatch. call is as for waiting.begin.
+func (x *served) watch(call *http1.Call) {
+	x.wait.breaker = x
+	x.wait.begin(x.verdict, x.r.Method, x.path, call)
+	x.in.served.add(x)
+}
+
+func (x *served) unwatch() {
+	x.in.served.remove(x)
+	x.lost = x.wait.end()
+}
+
+// breakOff implements breaker.
+func (x *served) breakOff(gently bool) {
+	if x.cancel != nil {
+		x.cancel()
+	}
+	switch {
+	case gently:
+	case x.r.ProtoMajor < 2, x.deadlines.severed() && x.conn.leaving.Load():
+		// Either there is no other way, or the connection takes not even the reset
+		// of a stream; there is nobody else on it.
+		_ = x.conn.Conn.Close()
+	default:
+		x.deadlines.sever()
+	}
 }
 
 // Header implements http.ResponseWriter.
@@ -93,7 +129,7 @@ func (x *served) WriteHeader(status int) {
 			// body, unless the connection ends.
 			x.closing = true
 		}
-		if x.closing = x.closing || x.in.draining.Load(); x.closing {
+		if x.closing = x.closing || x.in.draining.Load() || x.conn.leaving.Load(); x.closing {
 			x.Header().Set("Connection", "close")
 		}
 		if h := x.Header(); h["Content-Type"] == nil {

@@ -16,11 +16,12 @@ func (x *served) relay(pool *http1.Upstream) {
 	call := pool.NewCall()
 	defer call.Finish()
 	x.fill(call)
-	x.wait.begin(call)
-	defer x.wait.end()
-	x.in.waiting.add(x)
-	defer x.in.waiting.remove(x)
+	x.watch(call)
+	defer x.unwatch()
 	err := call.Do()
+	if err == nil && x.wait.answers(false) != nil {
+		err = http1.ErrAborted
+	}
 	if err == nil {
 		x.copyHead(&call.Response)
 		x.WriteHeader(call.Response.Status)
@@ -160,6 +161,9 @@ func (x *served) copyContent(call *http1.Call) error {
 // that has begun.
 func (x *served) relayFailed(err error) {
 	f := faultOf(err)
+	if lost := x.wait.lost(); lost != nil {
+		f = lost
+	}
 	if f.status == statusClientClosed || x.status != 0 {
 		x.fault = f
 		panic(http.ErrAbortHandler)

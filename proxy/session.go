@@ -22,9 +22,9 @@ func (c *conn) boundTickets(cfg *tls.Config) {
 	// the connection: that ticket ends with the one before it.
 	var resumed time.Time
 	cfg.WrapSession = func(cs tls.ConnectionState, s *tls.SessionState) ([]byte, error) {
-		until := c.verified.Until
-		if until.IsZero() {
-			until = resumed
+		until := resumed
+		if len(c.verified.Chains) > 0 {
+			until = c.ticketEnd()
 		}
 		s.Extra = append(withoutEnd(s.Extra), binary.BigEndian.AppendUint64(bytes.Clone(ticketLabel), uint64(until.Unix())))
 		return cfg.EncryptTicket(cs, s)
@@ -39,6 +39,16 @@ func (c *conn) boundTickets(cfg *tls.Config) {
 		}
 		return s, nil
 	}
+}
+
+// ticketEnd returns when a ticket of the client that was verified ends: at once if
+// nothing is allowed to it. By a ticket it would come as the same client again,
+// although it has got another certificate since that is let in.
+func (c *conn) ticketEnd() time.Time {
+	if newVerdict(c.gen, c.verified.Chains[0], c.verified, nil).admitsNothing() {
+		return time.Time{}
+	}
+	return c.verified.Until
 }
 
 // endOf returns when a ticket with the extra data ends: the zero time, long

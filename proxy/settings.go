@@ -46,6 +46,10 @@ type Settings struct {
 
 	Limits Limits
 
+	// WithdrawalGrace is how long a request that is under way may go on when its client
+	// would not be let in any more. 0: it ends at once.
+	WithdrawalGrace time.Duration
+
 	// LogRequests logs allowed requests too; refusals are always logged.
 	LogRequests bool
 }

@@ -9,32 +9,101 @@ import (
 	"github.com/sidegate/sidegate/proxy/http1"
 )
 
-// patrolEvery is how often the clients of requests that wait are looked after.
-const patrolEvery = 500 * time.Millisecond
-
-// waiting is a request of one connection that waits for the application. Nobody
-// reads from the client meanwhile, so a patrol looks whether it is still there:
-// an application that thinks for long, or streams what seldom comes, does so for
-// nobody otherwise.
+// waiting is a request that was let in and is under way, as the patrol sees it
+// from its own goroutine. It looks for two things: whether the client is still
+// there, and whether it would still be let in (withdraw.go).
+//
+// While the application thinks, nobody reads from a client of HTTP/1.1: one that
+// thinks for long, or streams what seldom comes, does so for nobody otherwise.
 type waiting struct {
-	mu    sync.Mutex
-	call  *http1.Call
-	count uint64 // of the calls
-	seen  uint64 // count, when the patrol last came by
+	breaker breaker // set before the first request
+
+	mu    sync.Mutex  // never held while a client is judged, nor during a read or write
+	call  *http1.Call // to the application; nil if there is none
+	count uint64      // of the requests
+	seen  uint64      // count, when the patrol last came by
 	watch *http1.Watch
+
+	verdict      *verdict      // which lets the request in; nil if none is under way
+	method, path string        // as decided on
+	tunnel       *http1.Tunnel // once the protocol was switched
+
+	withdrawn *fault // why it would not be let in any more, if that is so
+	over      bool   // it has had its time since
+	gently    bool   // it can be ended with a word: an answer, or trailers
+	timer     *time.Timer
 }
 
-func (w *waiting) begin(c *http1.Call) {
+// A breaker is an exchange of one of the two kinds, to be broken off.
+type breaker interface {
+	// breakOff ends the exchange. It is called with the lock of waiting and does
+	// not wait. gently leaves it the time to say why; without, nothing that the
+	// client does or leaves undone may hold it.
+	breakOff(gently bool)
+}
+
+// begin puts a request under watch that v has let in. call is nil if the
+// application is not called through one.
+func (w *waiting) begin(v *verdict, method, path string, call *http1.Call) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.call = c
+	w.verdict, w.method, w.path, w.call = v, method, path, call
+	w.gently = true
 	w.count++
 }
 
-func (w *waiting) end() {
+// end ends the watch: nothing is done to the exchange any more. It returns what lost
+// would.
+func (w *waiting) end() (lost *fault) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.call = nil
+	if w.over {
+		lost = w.withdrawn
+	}
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	w.verdict, w.method, w.path, w.call, w.tunnel = nil, "", "", nil, nil
+	w.withdrawn, w.over, w.timer = nil, false, nil
+	return lost
+}
+
+// answers notes that the head of the response is about to be sent, unless it is too
+// late for that: then it returns what is to be answered in its place. trailers says
+// that the end of the response can say why it comes.
+func (w *waiting) answers(trailers bool) *fault {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.over {
+		return w.withdrawn
+	}
+	w.gently = trailers
+	return nil
+}
+
+// switches notes that the protocol is about to be switched, as answers does for a
+// response. That a side of a tunnel is closed is not to go away: the client is not
+// looked after any more.
+func (w *waiting) switches(t *http1.Tunnel) *fault {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.withdrawn != nil {
+		w.over = true // not even to begin with
+		return w.withdrawn
+	}
+	w.gently, w.call, w.tunnel = false, nil, t
+	return nil
+}
+
+// lost returns why the exchange was broken off, if that is so. A WebSocket ends with
+// the Close frame that says it.
+func (w *waiting) lost() *fault {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.over || w.tunnel != nil {
+		return w.withdrawn
+	}
+	return nil
 }
 
 // abort aborts the call if it has not ended.
@@ -76,55 +145,35 @@ func socketOf(c net.Conn) (syscall.Conn, bool) {
 	return sc, ok
 }
 
-// waitingStreams are the requests of HTTP/2 that wait for the application. To ask
-// each of them now and then is cheaper than to be told by its context.
-type waitingStreams struct {
-	mu      sync.Mutex
-	streams map[*served]struct{}
+// servedSet are the requests under way that net/http serves.
+type servedSet struct {
+	mu  sync.Mutex
+	set map[*served]struct{}
 }
 
-func (s *waitingStreams) add(x *served) {
+func (s *servedSet) add(x *served) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.streams == nil {
-		s.streams = make(map[*served]struct{})
+	if s.set == nil {
+		s.set = make(map[*served]struct{})
 	}
-	s.streams[x] = struct{}{}
+	s.set[x] = struct{}{}
 }
 
-func (s *waitingStreams) remove(x *served) {
+func (s *servedSet) remove(x *served) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.streams, x)
+	delete(s.set, x)
 }
 
-// look aborts those whose client has gone away, or all.
-func (s *waitingStreams) look(all bool) {
+// all returns those that are under way now, to be looked at while others begin
+// and end.
+func (s *servedSet) all() []*served {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for x := range s.streams {
-		if all || x.r.Context().Err() != nil {
-			x.wait.abort()
-		}
+	out := make([]*served, 0, len(s.set))
+	for x := range s.set {
+		out = append(out, x)
 	}
-}
-
-// patrol looks after the clients of waiting requests until the ingress has ended.
-func (in *Ingress) patrol() {
-	tick := time.NewTicker(patrolEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-in.ended:
-			return
-		case <-tick.C:
-		}
-		if in.forwarding.Load() == 0 {
-			continue
-		}
-		in.waiting.look(false)
-		for _, c := range in.relayed() {
-			c.relaying.Load().wait.look(c.Conn)
-		}
-	}
+	return out
 }

@@ -6,6 +6,7 @@ import "github.com/sidegate/sidegate/proxy"
 // test holds that every word of the data path is here.
 var explanations = map[string]string{
 	// Who it is.
+	"denied":              "A deny entry names this client. It wins over every rule.",
 	"subject-not-allowed": "The certificate is good, but no rule names its holder. If it should pass, put the line below into a rule.",
 	"subject-ambiguous":   "The Subject or Issuer could be read in more than one way, so that it cannot be told from another's. The issuer must fix the certificate.",
 
@@ -24,6 +25,10 @@ var explanations = map[string]string{
 	"name-constraints": "A CA above the certificate may not issue for the names in it.",
 	"weak-signature":   "The certificate is signed with SHA-1 or MD5, which can be forged.",
 	"not-a-ca":         "The certificate is listed among the CAs without being one. Trust its issuer, or pin it in a rule.",
+	"revoked":          "Its CA has revoked the certificate. The client needs a new one.",
+	"issuer-revoked":   "A CA above the certificate has been revoked.",
+	"crl-missing":      "crlPolicy is strict, and there is no revocation list of a CA above the certificate.",
+	"crl-expired":      "The revocation list of a CA above the certificate has ended. Whatever refreshes it has not.",
 	"bad-chain":        "The chain breaks another rule of RFC 5280.",
 	"unverified":       "The certificate could not be verified.",
 

@@ -1,0 +1,144 @@
+package proxy
+
+import (
+	"time"
+)
+
+// What a client may do can change while its request is under way: a CA is removed,
+// a certificate revoked or denied, a rule changed, or a certificate of its chain
+// expires. A patrol asks of every request that is under way whether it would be let
+// in now. If not, that is told where the protocol has a word for it (GOAWAY, or a
+// Close frame), and after Settings.WithdrawalGrace the request is answered, or its
+// response broken off. There is no way back: a client that is let in again in the
+// meantime makes another request.
+
+// patrolEvery is how often the patrol comes by: what nobody told it of, the end of
+// a certificate, is seen that much later.
+const patrolEvery = 500 * time.Millisecond
+
+// farewellTime is how long an exchange whose time is over may take to say so.
+const farewellTime = patrolEvery
+
+// patrol looks after the requests under way until the ingress has ended.
+func (in *Ingress) patrol() {
+	tick := time.NewTicker(patrolEvery)
+	defer tick.Stop()
+	for {
+		timely := true
+		select {
+		case <-in.ended:
+			return
+		case <-in.changed:
+			timely = false // who has just stopped sending has its time
+		case <-tick.C:
+		}
+		if in.forwarding.Load() > 0 {
+			in.sweep(timely)
+		}
+	}
+}
+
+// sweep goes through the requests under way. They begin and end as they like
+// meanwhile, and none of them waits for it. A request that was decided on just
+// before a change and begins after the sweep is found by the next.
+func (in *Ingress) sweep(timely bool) {
+	g, now := in.cur.Load(), in.now()
+	for _, x := range in.served.all() {
+		if timely && x.r.Context().Err() != nil { // cheaper than to be told by the context
+			x.wait.abort()
+		}
+		x.wait.judge(x.conn, g, now)
+	}
+	for _, c := range in.relayed() {
+		w := &c.relaying.Load().wait
+		if timely {
+			w.look(c.Conn)
+		}
+		w.judge(c, g, now)
+	}
+}
+
+// judge asks whether c's request would be let in now, if that can have changed
+// since it was last asked.
+func (w *waiting) judge(c *conn, g *generation, now time.Time) {
+	w.mu.Lock()
+	v, count, method, path, known := w.verdict, w.count, w.method, w.path, w.withdrawn != nil
+	w.mu.Unlock()
+	if v == nil || known || v.gen == g && now.Before(v.until) {
+		return
+	}
+	next := c.current(now)
+	if _, f := next.decide(method, path); f != nil {
+		w.withdraw(c, count, next, f)
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.count == count && w.verdict != nil {
+		w.verdict = next
+	}
+}
+
+// withdraw tells the client that its request would not be let in any more, and has
+// it broken off when its time is over.
+func (w *waiting) withdraw(c *conn, count uint64, v *verdict, f *fault) {
+	grace := v.gen.settings.WithdrawalGrace
+	w.mu.Lock()
+	if w.count != count || w.verdict == nil || w.withdrawn != nil {
+		w.mu.Unlock()
+		return
+	}
+	w.withdrawn = v.withdrawal(f)
+	tunnel := w.tunnel
+	if grace > 0 {
+		w.timer = time.AfterFunc(grace, func() { w.expire(count) })
+	}
+	w.mu.Unlock()
+	if v.admitsNothing() {
+		c.leave()
+	}
+	if tunnel != nil {
+		tunnel.Withdraw(closePolicy, string(f.reason))
+	}
+	if grace <= 0 {
+		w.expire(count)
+	}
+}
+
+// expire breaks the exchange off: gently if that is possible, and if it is still
+// there after that, in any way.
+func (w *waiting) expire(count uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.count != count || w.verdict == nil {
+		return
+	}
+	w.over = true
+	if w.call != nil {
+		w.call.Abort()
+	}
+	if w.tunnel != nil {
+		w.tunnel.Cut()
+	}
+	w.breaker.breakOff(w.gently)
+	w.gently = false
+	w.timer = time.AfterFunc(farewellTime, func() { w.expire(count) })
+}
+
+// closePolicy is the status code of a Close frame to a client that is not let in
+// any more (RFC 6455 §7.4.1).
+const closePolicy = 1008
+
+// admitsNothing reports whether no request of the client is let in.
+func (v *verdict) admitsNothing() bool {
+	return v.refusal != nil || v.unnamed != nil || v.grant.Empty()
+}
+
+// withdrawal is f, for a request that is under way.
+func (v *verdict) withdrawal(f *fault) *fault {
+	detail := f.detail
+	if v.refusal != nil {
+		detail = v.refusal.Detail
+	}
+	return &fault{f.status, f.reason, "permission was withdrawn while the request was under way: " + detail}
+}
