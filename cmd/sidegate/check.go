@@ -23,9 +23,10 @@ Usage:
     sidegate check --certificate PATH [--key FILE] [PATH...]
     sidegate check --config FILE [--client PATH]
     sidegate check --client-ca PATH... --client PATH [--allow-subject DN...]
+    sidegate check --client-ca PATH... [--crl PATH...]
 
-PATH is a file (PEM, or DER for certificates), a directory as Kubernetes mounts
-a Secret, or a file with manifests of Secrets and ConfigMaps. What each is, and
+PATH is a file (PEM, or DER for certificates and revocation lists), a directory
+as Kubernetes mounts a Secret, or a file with manifests of Secrets and ConfigMaps. What each is, and
 what belongs together, is found out by looking. A flag that is marked with ...
 may be given several times.
 
@@ -39,9 +40,11 @@ may be given several times.
     --client PATH         a client's certificate: would it be let in, by which
                           rule, and if not, exactly why
     --client-ca PATH...   the CAs of the clients
+    --crl PATH...         the revocation lists of these CAs
     --allow-subject DN... whom to let in
     --within TIME         an end that is nearer is a finding: 30d, 4w or 720h
-                          (default 30d, but at most a third of the life)
+                          (default 30d, but at most a third of the life; of a
+                          revocation list, at most a tenth of its life)
     --fix-bundle OUT      write a new file with leaf and intermediates, in order
     --reminder            print an iCalendar file with the date of the renewal,
                           30 days (or --within) ahead; findings go to stderr
@@ -117,7 +120,7 @@ func (f *checkFlags) parse(args []string) error {
 	} {
 		fs.StringVar(value, name, "", "")
 	}
-	for name, value := range map[string]*[]string{"ca": &o.CA, "client-ca": &o.ClientCA, "host": &o.Hosts} {
+	for name, value := range map[string]*[]string{"ca": &o.CA, "client-ca": &o.ClientCA, "crl": &o.CRL, "host": &o.Hosts} {
 		fs.Var((*texts)(value), name, "")
 	}
 	fs.Var(&f.allow, "allow-subject", "")
@@ -152,6 +155,8 @@ func (f *checkFlags) together() error {
 		return errors.New("--key goes with a certificate; name that as well")
 	case o.Client != "" && f.config == "" && len(o.ClientCA) == 0:
 		return errors.New("--client needs --config FILE, or --client-ca with the CAs that would have to vouch for it")
+	case len(o.CRL) > 0 && len(o.ClientCA) == 0:
+		return errors.New("--crl goes with --client-ca, whose CAs the lists must be of; name a list alone as PATH, and with --config those in crl are looked at")
 	case len(f.allow) > 0 && o.Client == "":
 		return errors.New("--allow-subject goes with --client")
 	case f.format != "text" && f.format != "json":

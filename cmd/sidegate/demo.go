@@ -20,7 +20,7 @@ Usage:
     sidegate demo --partner DIR [--listen 127.0.0.1:9443]
 
 A partner is let in, others are refused, twenty certificates are renewed under
-load, trust is withdrawn from an open connection. All of it is real: files as a
+load, trust is withdrawn from open connections. All of it is real: files as a
 kubelet mounts them, TLS and HTTP over sockets, and the sidecar that "sidegate
 run" starts. It needs no privileges, opens ports on 127.0.0.1 only, and leaves
 nothing behind.
@@ -42,6 +42,7 @@ const (
 	keptOpen     = 16               // connections that stay open and busy
 	shakingHands = 4                // callers with a new connection for each request
 	renewals     = 20
+	demoGrace    = 200 * time.Millisecond // for requests of those whose trust is withdrawn
 )
 
 // demo is the command demo.
@@ -114,6 +115,7 @@ type story struct {
 	acme, billing, globex *caller
 	served                []time.Duration // from each renewal to its being served
 	refused               time.Duration   // from the withdrawal of trust to the refusal
+	revoked               time.Duration   // the same of a certificate that its CA revoked
 }
 
 func (s *story) tell(ctx context.Context) error {
@@ -122,7 +124,7 @@ func (s *story) tell(ctx context.Context) error {
 	defer s.crowd.end()
 	scenes := []func(context.Context) error{
 		s.setScene, s.callWelcome, s.callForging, s.callUnlisted, s.callNameless,
-		s.renewUnderLoad, s.breakSecret, s.withdrawTrust, s.withdrawRule, s.count,
+		s.renewUnderLoad, s.breakSecret, s.withdrawTrust, s.revoke, s.withdrawRule, s.count,
 	}
 	for _, scene := range scenes {
 		if err := scene(ctx); err != nil {
@@ -191,7 +193,7 @@ func (s *story) callUnlisted(ctx context.Context) error {
 	s.done("billing", "the same CA, but on no list: %s", a.body)
 	s.detail("the log says: %s. To let it in, paste", line.Detail)
 	s.block(line.Allow)
-	took, err := s.billing.turns(ctx, 403, 200, func() error { return s.allow(acmeGrant, globexGrant, grant{"billing", line.Allow}) })
+	took, err := s.billing.turns(ctx, 403, 200, func() error { return s.allow(acmeGrant, courierGrant, globexGrant, grant{"billing", line.Allow}) })
 	if err != nil {
 		return err
 	}
@@ -299,7 +301,7 @@ func (s *story) withdrawTrust(ctx context.Context) error {
 }
 
 func (s *story) withdrawRule(ctx context.Context) error {
-	took, err := s.billing.turns(ctx, 200, 403, func() error { return s.allow(acmeGrant, globexGrant) })
+	took, err := s.billing.turns(ctx, 200, 403, func() error { return s.allow(acmeGrant, courierGrant, globexGrant) })
 	if err != nil {
 		return err
 	}
@@ -320,6 +322,6 @@ func (s *story) count(context.Context) error {
 	s.title("The numbers")
 	s.fact("requests", "sent by those who are let in: %d, failed: %d", s.tally.sent.Load(), s.tally.failed.Load())
 	s.fact("renewals", "%d, served after: median %s, worst %s", len(s.served), ms(median(s.served)), ms(worst(s.served)))
-	s.fact("withdrawal", "refused on the open connection after %s", ms(s.refused))
+	s.fact("withdrawal", "refused on the open connection after %s, by revocation list after %s", ms(s.refused), ms(s.revoked))
 	return nil
 }

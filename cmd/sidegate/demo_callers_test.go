@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -36,7 +35,7 @@ func openFake(t *testing.T, status func(exchange) int) (*stage, *atomic.Int64) {
 	t.Helper()
 	dir := t.TempDir()
 	st := &stage{dir: dir, book: newLogBook(io.Discard)}
-	st.secret.Dir, st.trust.Dir, st.conf.Dir = filepath.Join(dir, "tls"), filepath.Join(dir, "ca"), filepath.Join(dir, "config")
+	st.placeMounts(dir)
 	if err := errors.Join(st.certify(t.Context()), st.mountAll(t.Context())); err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,7 @@ const (
 	shopDN    = "CN=hooks.shop.example,O=Shop,C=BE"
 	acmeDN    = "CN=webhooks.acme.example,O=Acme SA,C=BE"
 	billingDN = "CN=billing.acme.example,O=Acme SA,C=BE"
+	courierDN = "CN=courier.acme.example,O=Acme SA,C=BE"
 	globexDN  = "CN=api.globex.example,O=Globex NV,C=NL"
 )
 
@@ -32,8 +33,9 @@ const (
 type grant struct{ name, condition string }
 
 var (
-	acmeGrant   = grant{"acme", "subject: '" + acmeDN + "'"}
-	globexGrant = grant{"globex", "subject: '" + globexDN + "'"}
+	acmeGrant    = grant{"acme", "subject: '" + acmeDN + "'"}
+	courierGrant = grant{"courier", "subject: '" + courierDN + "'"}
+	globexGrant  = grant{"globex", "subject: '" + globexDN + "'"}
 )
 
 // A stage is where the story is played: two partners with a CA each, an
@@ -44,11 +46,14 @@ type stage struct {
 	book *logBook // what log writes to
 
 	dir                       string
-	secret, trust, conf       minica.Mount
+	secret, trust             minica.Mount
+	lists, conf               minica.Mount
 	serverCA, acmeCA, otherCA *minica.CA
 
-	server                            *minica.Cert // the one mounted last
-	acmeCert, billingCert, globexCert *minica.Cert
+	server                  *minica.Cert // the one mounted last
+	listNumber              int64        // of the revocation list mounted last
+	acmeCert, billingCert   *minica.Cert
+	courierCert, globexCert *minica.Cert
 
 	grants []grant // configured last
 	appURL string
@@ -61,13 +66,20 @@ func (s *stage) open(ctx context.Context) error {
 	if s.dir, err = os.MkdirTemp("", "sidegate-demo-"); err != nil {
 		return fmt.Errorf("create a directory for the demo: %w; mount a writable /tmp, or set TMPDIR", err)
 	}
-	s.secret.Dir, s.trust.Dir, s.conf.Dir = filepath.Join(s.dir, "tls"), filepath.Join(s.dir, "ca"), filepath.Join(s.dir, "config")
+	s.placeMounts(s.dir)
 	for _, step := range []func(context.Context) error{s.certify, s.startApp, s.mountAll, s.startGate} {
 		if err := step(ctx); err != nil {
 			return fmt.Errorf("set the stage: %w", err)
 		}
 	}
 	return nil
+}
+
+// placeMounts says where below dir everything is mounted.
+func (s *stage) placeMounts(dir string) {
+	for name, m := range map[string]*minica.Mount{"tls": &s.secret, "ca": &s.trust, "crl": &s.lists, "config": &s.conf} {
+		m.Dir = filepath.Join(dir, name)
+	}
 }
 
 // close ends what was started, the last first, and removes the files. It waits
@@ -100,16 +112,18 @@ func (s *stage) certify(context.Context) error {
 		errs = append(errs, err)
 		return c
 	}
-	s.acmeCert, s.billingCert, s.globexCert = issue(s.acmeCA, acmeDN), issue(s.acmeCA, billingDN), issue(s.otherCA, globexDN)
+	s.acmeCert, s.billingCert, s.courierCert = issue(s.acmeCA, acmeDN), issue(s.acmeCA, billingDN), issue(s.acmeCA, courierDN)
+	s.globexCert = issue(s.otherCA, globexDN)
 	return errors.Join(errs...)
 }
 
-// mountAll mounts two Secrets and a ConfigMap.
+// mountAll mounts two Secrets, a revocation list and a configuration.
 func (s *stage) mountAll(context.Context) error {
 	return errors.Join(
 		s.mountNewServer(),
 		s.trust.Write(map[string][]byte{"acme.crt": s.acmeCA.PEM(), "globex.crt": s.otherCA.PEM()}),
-		s.allow(acmeGrant, globexGrant))
+		s.listOf(),
+		s.allow(acmeGrant, courierGrant, globexGrant))
 }
 
 // mountNewServer issues a server certificate with a new key and mounts it.
@@ -147,8 +161,8 @@ func (s *stage) allow(grants ...grant) error {
 // ingressYAML is the part of the configuration that matters to the story.
 func (s *stage) ingressYAML() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "ingress:\n  - listen: 127.0.0.1:0\n    upstream: %s\n    certificate: %q\n    clientCA: %q\n    allow:\n",
-		s.appURL, s.secret.Dir, s.trust.Dir)
+	fmt.Fprintf(&b, "ingress:\n  - listen: 127.0.0.1:0\n    upstream: %s\n    certificate: %q\n    clientCA: %q\n    crl: %q\n    withdrawalGrace: %v\n    allow:\n",
+		s.appURL, s.secret.Dir, s.trust.Dir, s.lists.Dir, demoGrace)
 	for _, g := range s.grants {
 		fmt.Fprintf(&b, "      - name: %s\n        %s\n", g.name, g.condition)
 	}
@@ -162,7 +176,10 @@ func (s *stage) startApp(ctx context.Context) error {
 		return err
 	}
 	s.appURL = "http://" + ln.Addr().String()
-	server := &http.Server{Handler: http.HandlerFunc(repeatIdentity), ReadHeaderTimeout: 5 * time.Second}
+	app := http.NewServeMux()
+	app.HandleFunc("/", repeatIdentity)
+	app.HandleFunc("GET /events", sendEvents)
+	server := &http.Server{Handler: app, ReadHeaderTimeout: 5 * time.Second}
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(ln) }()
 	s.ends = append(s.ends, func() error {

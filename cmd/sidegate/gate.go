@@ -61,6 +61,6 @@ func (g *gate) become(in *config.Ingress, log config.Log) (change, error) {
 // shut returns in as an ingress that lets nobody in.
 func shut(in *config.Ingress) *config.Ingress {
 	closed := *in
-	closed.Allow, closed.Policy = nil, nil
+	closed.Allow, closed.Deny, closed.Report, closed.Policy = nil, nil, false, nil
 	return &closed
 }

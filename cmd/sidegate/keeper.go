@@ -16,15 +16,15 @@ import (
 // A source says which files prove who is who at a listener, and for what peers
 // have to be good.
 type source struct {
-	files certs.Files
-	usage certs.Usage
+	files     certs.Files
+	usage     certs.Usage
+	crlPolicy certs.CRLPolicy
+	crlGrace  time.Duration
 }
 
 // same reports whether s and o read the same files for the same purpose, so that
 // one store can serve both.
-func (s source) same(o source) bool {
-	return s.usage == o.usage && reflect.DeepEqual(s.files, o.files)
-}
+func (s source) same(o source) bool { return reflect.DeepEqual(s, o) }
 
 // A keeper is what a gate and an outlet have in common: a listener, and
 // certificates that it keeps fresh. Two that read the same directory have a store
@@ -62,9 +62,14 @@ func (k *keeper) open(ctx context.Context, src source, wait time.Duration) error
 // which after a reload may not be the one that it goes on with.
 func called(kind, name string) string { return fmt.Sprintf("%s %q", kind, name) }
 
-// options returns those of a store for k.
+// options returns those of a store for k. It takes the place of the one that k has, if
+// there is one: a change of the configuration is no way back to an older revocation list.
 func (k *keeper) options(src source) certs.Options {
-	return certs.Options{Usage: src.usage, Changed: k.serveBundle, Log: k.log}
+	o := certs.Options{Usage: src.usage, CRLPolicy: src.crlPolicy, CRLGrace: src.crlGrace, Changed: k.serveBundle, Log: k.log}
+	if k.store != nil {
+		o.Before = k.store.Current()
+	}
+	return o
 }
 
 // serveBundle puts a new Bundle in use. A store never has one without a
@@ -113,6 +118,6 @@ func certificateErrors(listener string, keys fieldKeys, err error) error {
 type fieldKeys map[string]string
 
 var (
-	ingressKeys = fieldKeys{certs.FieldCertificate: "certificate", certs.FieldKey: "key", certs.FieldCA: "clientCA"}
+	ingressKeys = fieldKeys{certs.FieldCertificate: "certificate", certs.FieldKey: "key", certs.FieldCA: "clientCA", certs.FieldCRL: "crl"}
 	egressKeys  = fieldKeys{certs.FieldCertificate: "certificate", certs.FieldKey: "key", certs.FieldCA: "serverCA"}
 )

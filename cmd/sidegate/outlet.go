@@ -78,7 +78,7 @@ type egressPlan struct {
 // arrive in the plan; a test walks through all fields to see that it does.
 func egressPlanOf(out *config.Egress, log config.Log) egressPlan {
 	return egressPlan{
-		source: source{certs.Files{Certificate: out.Certificate, Key: out.Key, CA: out.ServerCA}, certs.ServerAuth},
+		source: source{files: certs.Files{Certificate: out.Certificate, Key: out.Key, CA: out.ServerCA}, usage: certs.ServerAuth},
 		settings: &proxy.EgressSettings{
 			Upstream:         &url.URL{Scheme: "https", Host: out.Upstream.Authority()},
 			ServerName:       out.ExpectedName(),

@@ -31,6 +31,8 @@ Subjects. A flag that is marked with ... may be given several times.
                           tls.key, or one file with key and chain
     --key FILE            the private key, if --certificate is a file without it
     --client-ca PATH...   the CAs of the clients: PEM files or directories
+    --crl PATH...         revocation lists of these CAs: PEM or DER files, or
+                          directories of them
     --allow-subject DN... whom to let in; "sidegate subject" prints what to write
     --listen ADDR         where to listen for mutual TLS (default :8443)
     --http2               offer HTTP/2 (default: if the upstream is h2c://)
@@ -45,8 +47,9 @@ SIGTERM, SIGINT and SIGHUP end it: it becomes not ready, goes on for drainDelay,
 lets the requests under way finish within drainTimeout, and exits. A second
 signal ends it at once, with exit code 1. "sidegate drain" announces a SIGTERM.
 
-Changed certificates are taken into use without a restart, or any signal. What
-cannot be used, certificates or configuration, changes nothing and is logged.
+Changed certificates and revocation lists are taken into use without a restart,
+or any signal. What cannot be used, these or the configuration, changes nothing
+and is logged.
 `
 
 // run is the command run.

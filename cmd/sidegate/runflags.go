@@ -17,7 +17,7 @@ type runFlags struct {
 	config string
 
 	upstream, certificate, key, listen string
-	clientCA, allowSubject             texts
+	clientCA, crl, allowSubject        texts
 	http2, websocket                   bool
 	health, admin, format, level       string
 
@@ -35,6 +35,7 @@ func (f *runFlags) parse(args []string) error {
 		fs.StringVar(value, name, "", "")
 	}
 	fs.Var(&f.clientCA, "client-ca", "")
+	fs.Var(&f.crl, "crl", "")
 	fs.Var(&f.allowSubject, "allow-subject", "")
 	fs.BoolVar(&f.http2, "http2", false, "")
 	fs.BoolVar(&f.websocket, "websocket", false, "")
@@ -76,7 +77,7 @@ type complaint struct {
 func (f *runFlags) build() (*config.Config, error) {
 	cfg, in := config.Default(), config.DefaultIngress()
 	complaints := f.read(&in)
-	in.Certificate, in.Key, in.ClientCA, in.WebSocket = f.certificate, f.key, f.clientCA, f.websocket
+	in.Certificate, in.Key, in.ClientCA, in.CRL, in.WebSocket = f.certificate, f.key, f.clientCA, f.crl, f.websocket
 	if f.given["http2"] {
 		in.HTTP2 = &f.http2
 	}
@@ -135,6 +136,7 @@ var flagOf = map[string]string{
 	"ingress[0].certificate": "certificate",
 	"ingress[0].key":         "key",
 	"ingress[0].clientCA":    "client-ca",
+	"ingress[0].crl":         "crl",
 	"ingress[0].listen":      "listen",
 	"ingress[0].allow":       "allow-subject",
 	"health.listen":          "health",

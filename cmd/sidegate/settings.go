@@ -19,7 +19,12 @@ type plan struct {
 // arrive in the plan; a test walks through all fields to see that it does.
 func planOf(in *config.Ingress, log config.Log) plan {
 	return plan{
-		source: source{certs.Files{Certificate: in.Certificate, Key: in.Key, CA: in.ClientCA}, usageOf(in.ClientCertificateUsage)},
+		source: source{
+			files:     certs.Files{Certificate: in.Certificate, Key: in.Key, CA: in.ClientCA, CRL: in.CRL},
+			usage:     usageOf(in.ClientCertificateUsage),
+			crlPolicy: crlPolicyOf(in.CRLPolicy),
+			crlGrace:  in.CRLGrace,
+		},
 		settings: &proxy.Settings{
 			Upstream:               urlOf(in.Upstream),
 			UpstreamTimeout:        in.UpstreamTimeout,
@@ -32,6 +37,7 @@ func planOf(in *config.Ingress, log config.Log) plan {
 			MinTLSVersion:          uint16(in.MinTLSVersion),
 			ProxyProtocol:          in.ProxyProtocol.From,
 			Limits:                 limitsOf(in.Limits),
+			WithdrawalGrace:        in.WithdrawalGrace,
 			LogRequests:            log.Requests,
 		},
 	}
@@ -43,6 +49,14 @@ func usageOf(u config.Usage) certs.Usage {
 		return certs.ClientOrServer
 	}
 	return certs.ClientAuth
+}
+
+// crlPolicyOf is strict for whatever it does not know, too.
+func crlPolicyOf(p config.CRLPolicy) certs.CRLPolicy {
+	if p == config.CRLWhenAvailable {
+		return certs.CRLWhenAvailable
+	}
+	return certs.CRLStrict
 }
 
 func urlOf(u config.Upstream) *url.URL {

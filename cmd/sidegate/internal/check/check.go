@@ -20,19 +20,23 @@ type Options struct {
 	CA       []string // what the peers trust that Certificate, and those in Paths, are presented to
 	Hosts    []string // by which names a server is called
 	ClientCA []string // what a listener trusts that Client calls
+	CRL      []string // the revocation lists that it reads, beside those among Paths
 	Client   string   // a client's certificate with its chain: a file, or a directory with tls.crt
 
 	// Allow are the rules of the listener that trusts ClientCA. Nil: only
 	// whether a CA vouches for the client is asked.
 	Allow *policy.Policy
 
-	Within time.Duration // how long ahead an end is a finding. 0: 30 days, at most a third of the life
-	Now    time.Time     // what dates are compared with. Zero: the time of the call
+	// Within is how long ahead an end is a finding. 0: 30 days, at most a third of the
+	// life. Of a revocation list it is never more than a tenth of its life.
+	Within time.Duration
+	Now    time.Time // what dates are compared with. Zero: the time of the call
 }
 
 // Run looks at everything that o names. What cannot be read is a finding too.
 func Run(o Options) *Report {
-	r := &Report{Now: o.Now, within: o.Within, listed: map[place]bool{}, left: maxTotal, Certificates: []Certificate{}, Keys: []Key{}, Clients: []Admission{}, Findings: []Finding{}}
+	r := &Report{Now: o.Now, within: o.Within, listed: map[place]bool{}, left: maxTotal, listsLeft: maxListTotal,
+		Certificates: []Certificate{}, Keys: []Key{}, Lists: []List{}, Clients: []Admission{}, Findings: []Finding{}}
 	if r.Now.IsZero() {
 		r.Now = time.Now()
 	}
@@ -46,10 +50,14 @@ func Run(o Options) *Report {
 	}
 	r.presented(&o)
 	if len(o.ClientCA) > 0 {
-		t := r.authorities("", o.ClientCA, certs.ClientAuth)
+		t := r.authorities("", certs.Files{CA: o.ClientCA, CRL: slices.Concat(o.CRL, r.listFiles())}, certs.Options{})
 		if client != nil {
 			r.client(client, "", t, o.Allow)
 		}
+	}
+	r.loose(len(o.ClientCA) > 0)
+	for _, ask := range r.later {
+		ask()
 	}
 	slices.SortStableFunc(r.Findings, bySeverity)
 	slices.SortStableFunc(r.Certificates, func(a, b Certificate) int { return trusted(a) - trusted(b) })

@@ -13,14 +13,22 @@ import (
 
 // An Admission is what would become of a client at one listener.
 type Admission struct {
-	Listener string       `json:"listener,omitempty"`
-	File     string       `json:"file"`
-	Subject  string       `json:"subject"`
-	Verified bool         `json:"verified"` // a CA of the listener vouches for it
-	Admitted bool         `json:"admitted"` // and a rule lets it in, for some requests at least
-	Reason   string       `json:"reason,omitempty"`
-	Rules    []Permission `json:"rules"` // those that let it in, in the order in which they are tried
-	Allow    string       `json:"allow"` // an entry for "allow:" that lets it in; empty if it has no Subject to go by
+	Listener string   `json:"listener,omitempty"`
+	File     string   `json:"file"`
+	Subject  string   `json:"subject"`
+	Verified bool     `json:"verified"` // a CA of the listener vouches for it
+	Admitted bool     `json:"admitted"` // and a rule lets it in, for some requests at least
+	Reason   string   `json:"reason,omitempty"`
+	DeniedBy string   `json:"deniedBy,omitempty"` // the name of the deny entry that refuses it
+	Revoked  *Revoked `json:"revoked,omitempty"`  // the entry of a list that refuses it
+
+	// ReportOnly is set if "report: true" of the listener lets it through, and
+	// nothing else does. OnTrial are the rules with "report: true" that would let it in.
+	ReportOnly bool     `json:"reportOnly"`
+	OnTrial    []string `json:"onTrial"`
+
+	Rules []Permission `json:"rules"` // those that let it in, in the order in which they are tried
+	Allow string       `json:"allow"` // an entry for "allow:" that lets it in; empty if it has no Subject to go by
 }
 
 // A Permission is for which requests a rule lets a client in.
@@ -34,7 +42,7 @@ type Permission struct {
 // which nil means that none were given.
 func (r *Report) client(u *unit, listener string, t *trust, p *policy.Policy) {
 	leaf := u.leaf.cert
-	a := Admission{Listener: plain(listener), File: plain(u.leaf.file.name), Subject: nameOf(leaf), Rules: []Permission{}}
+	a := Admission{Listener: plain(listener), File: plain(u.leaf.file.name), Subject: nameOf(leaf), Rules: []Permission{}, OnTrial: []string{}}
 	defer func() { r.Clients = append(r.Clients, a) }()
 	at := *u
 	at.listener = listener
@@ -44,6 +52,9 @@ func (r *Report) client(u *unit, listener string, t *trust, p *policy.Policy) {
 	}
 	if _, err := t.bundle.Verify(at.presented(), r.Now); err != nil {
 		a.Reason = r.unverified(&at, t, err)
+		if withdrawn := a.Reason == certs.ReasonRevoked; withdrawn || a.Reason == certs.ReasonIssuerRevoked {
+			a.Revoked = revoked(t.bundle, at.presented(), withdrawn)
+		}
 		return
 	}
 	a.Verified = true
@@ -59,14 +70,40 @@ func (r *Report) client(u *unit, listener string, t *trust, p *policy.Policy) {
 	if a.Reason = unusable(leaf.PublicKey); a.Reason != "" || p == nil {
 		return // there is a finding on the key
 	}
+	r.asked(&at, &a, p, c)
+}
+
+// asked puts a client whom a CA vouches for to the rules.
+func (r *Report) asked(u *unit, a *Admission, p *policy.Policy, c *policy.Client) {
 	grant := p.For(c)
 	for _, rule := range grant.Rules() {
 		a.Rules = append(a.Rules, Permission{Rule: plain(rule.Name), Methods: plainAll(rule.Methods), Paths: plainAll(rule.Paths)})
 	}
-	if a.Admitted = grant.Matched(); !a.Admitted {
-		a.Reason = string(policy.SubjectNotAllowed)
-		r.add(at.finding(a.Reason, Error, at.leaf, "the client is not admitted: "+nearest(p, c), a.paste()))
+	if a.Admitted = grant.Matched(); a.Admitted {
+		return
 	}
+	if denial, denied := grant.Denied(); denied {
+		a.Reason, a.DeniedBy, a.Allow = string(policy.Denied), plain(denial.Name), ""
+		verdict := grant.Decide("GET", "/")
+		r.add(u.finding(a.Reason, Error, u.leaf, "the client is not admitted: "+verdict.Detail,
+			"to let this client in again, take it out of that entry under deny; allow does not win over it"))
+		return
+	}
+	a.Reason = string(policy.SubjectNotAllowed)
+	for i := range p.Rules {
+		if rule := p.Rules[i]; rule.Report && meets(tried(rule), c) {
+			a.OnTrial = append(a.OnTrial, plain(rule.Name))
+		}
+	}
+	severity, problem, fix := Error, "the client is not admitted: ", a.paste()
+	if a.ReportOnly = p.Report; a.ReportOnly {
+		severity, problem = Warning, "the client is let through by report: true only, and would not be admitted without: "
+	}
+	problem += nearest(p, c)
+	if len(a.OnTrial) > 0 {
+		problem += fmt.Sprintf("; rule %q would, if it were not on trial (report: true)", a.OnTrial[0])
+	}
+	r.add(u.finding(a.Reason, severity, u.leaf, problem, fix))
 }
 
 func plainAll(list []string) []string {
@@ -103,6 +140,11 @@ func (r *Report) unverified(u *unit, t *trust, err error) string {
 		certs.ReasonTooLarge:    "have the client send its certificate and its intermediates only",
 		certs.ReasonUnknownCA:   r.unknownFix(u, t),
 		certs.ReasonBadChain:    "ask its issuer for another certificate",
+
+		certs.ReasonRevoked:       "the client needs another certificate, and another key if that was compromised; if the CA erred, it has to say so in its next list",
+		certs.ReasonIssuerRevoked: "the client needs a certificate from another CA",
+		certs.ReasonCRLMissing:    "put the list of that CA into crl, or set crlPolicy: whenAvailable",
+		certs.ReasonCRLExpired:    "put the present list of that CA into crl; crlGrace, under whenAvailable, lets its clients in for a while",
 	}[refusal.Reason]
 	if fix == "" {
 		fix = "ask its issuer for another certificate"
@@ -154,12 +196,28 @@ func (a *Admission) verdict() string {
 			rules = append(rules, a.Rules[i].String())
 		}
 		return "admitted by " + strings.Join(rules, ", or by ")
+	case a.ReportOnly:
+		return "let through by report: true only; without it not admitted: " + a.Reason + a.trial()
+	case a.DeniedBy != "":
+		return fmt.Sprintf("not admitted: %s by the deny entry %q", a.Reason, a.DeniedBy)
+	case a.Revoked != nil && a.Reason == certs.ReasonRevoked:
+		return fmt.Sprintf("not admitted: %s, by an entry of %s", a.Reason, a.Revoked)
+	case a.Revoked != nil:
+		return fmt.Sprintf("not admitted: %s, by an entry of %s for %s", a.Reason, a.Revoked, a.Revoked.Subject)
 	case a.Verified && a.Reason == "":
 		return "a trusted CA vouches for it; there are no rules to ask; " + a.paste()
 	case a.Reason != "":
-		return "not admitted: " + a.Reason
+		return "not admitted: " + a.Reason + a.trial()
 	}
 	return "not admitted"
+}
+
+// trial names the rules that would let the client in.
+func (a *Admission) trial() string {
+	if len(a.OnTrial) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; admitted by rule %q if that were not on trial (report: true)", a.OnTrial[0])
 }
 
 // String names the rule, and the requests that it is limited to.

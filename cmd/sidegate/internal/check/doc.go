@@ -11,6 +11,8 @@
 // complete and in order, does it lead to a CA that they trust, for how long, for
 // which names and usages, and where do Go and OpenSSL disagree. A client is put
 // to the sidecar's own questions: [certs.Bundle.Verify] and [policy.Policy.For].
+// Revocation lists are judged beside the CAs that they must be of, and the rules
+// and deny entries of a listener by whom they could ever match.
 //
 // What is found is a [Finding]: a stable word, a severity, the place, a sentence
 // on what is wrong and one on how to mend it, and the very sentence that a peer

@@ -44,6 +44,10 @@ const (
 	wordRequest             = "certificate-request"
 	wordBadManifest         = "bad-manifest"
 	wordConfiguration       = "configuration"
+	wordRuleNeverMatches    = "rule-never-matches"
+	wordRuleShadowed        = "rule-shadowed"
+	wordDenyNeverMatches    = "deny-never-matches"
+	wordReportOnly          = "report-only"
 )
 
 // A Finding is one thing that is wrong, or worth knowing.
@@ -53,7 +57,7 @@ type Finding struct {
 	Listener    string   `json:"listener,omitempty"`    // the name of the ingress or egress, with --config
 	File        string   `json:"file,omitempty"`        // as it was named; KIND/NAME: KEY in a manifest
 	Certificate int      `json:"certificate,omitempty"` // its place in File, from 1
-	Subject     string   `json:"subject,omitempty"`     // of that certificate, in canonical form
+	Subject     string   `json:"subject,omitempty"`     // of that certificate, in canonical form; or the issuer of a revocation list
 	Problem     string   `json:"problem"`               // what is wrong, one sentence
 	Fix         string   `json:"fix,omitempty"`         // how to mend it, one sentence
 	PeersSay    []Saying `json:"peersSay,omitempty"`    // how it shows at the other end

@@ -14,10 +14,11 @@ import (
 // The keys of the JSON object, with which scripts read it. What is there may
 // grow; nothing of it may go.
 var jsonKeys = map[string]string{
-	"":             "certificates clients errors findings keys notes now warnings",
+	"":             "certificates clients errors findings keys lists notes now warnings",
 	"certificates": "certificate daysLeft file fingerprint issuer key names notAfter notBefore role serial signature subject usages",
 	"keys":         "certificate file kind spkiSHA256",
-	"clients":      "admitted allow file reason rules subject verified",
+	"clients":      "admitted allow file onTrial reason reportOnly rules subject verified",
+	"lists":        "entries file issuer keyID nextUpdate number signedBy signerFile thisUpdate",
 	"findings":     "certificate file fix peersSay problem severity subject word",
 }
 
@@ -27,6 +28,7 @@ func TestJSONKeys(t *testing.T) {
 		Certificate: w.file("a.crt", w.leaf.ChainPEM()), Key: w.file("a.key", w.leaf.KeyPEM()), Hosts: []string{"other.example"},
 		Client:   w.file("c.crt", w.issue(minica.Options{Subject: "CN=c"}).PEM()),
 		ClientCA: []string{w.file("ca.crt", w.root.PEM())},
+		CRL:      []string{w.file("root.crl", list(t, w.root, minica.CRLOptions{}))},
 	})
 	var out bytes.Buffer
 	if err := r.WriteJSON(&out); err != nil {

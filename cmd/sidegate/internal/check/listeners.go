@@ -68,7 +68,7 @@ func (r *Report) caller(o *Options) *unit {
 // config looks at every listener of a configuration. The paths in it are read as
 // they are written there.
 func (r *Report) config(o *Options, client *unit) {
-	for _, w := range o.Config.Warnings() {
+	for _, w := range oddities(o.Config) {
 		r.add(Finding{Word: wordConfiguration, Severity: Note, Problem: w})
 	}
 	for i := range o.Config.Ingress {
@@ -80,27 +80,34 @@ func (r *Report) config(o *Options, client *unit) {
 }
 
 func (r *Report) ingress(in *config.Ingress, o *Options, client *unit) {
-	usage := certs.ClientAuth
+	options := certs.Options{CRLGrace: in.CRLGrace}
 	if in.ClientCertificateUsage == config.ClientOrServer {
-		usage = certs.ClientOrServer
+		options.Usage = certs.ClientOrServer
 	}
+	if in.CRLPolicy == config.CRLStrict {
+		options.CRLPolicy = certs.CRLStrict
+	}
+	files := certs.Files{CA: in.ClientCA, CRL: in.CRL}
 	var peers *trust
 	if len(o.CA) > 0 {
 		peers = r.peers(o.CA)
 	}
 	r.listener(in.Name, roleServer, r.pair(in.Certificate, in.Key), peers, o.Hosts)
-	t := r.authorities(in.Name, in.ClientCA, usage)
+	t := r.authorities(in.Name, files, options)
 	if client != nil {
 		r.client(client, in.Name, t, in.Policy)
 	}
-	r.opened(in.Name, certs.Files{Certificate: in.Certificate, Key: in.Key, CA: in.ClientCA}, usage)
+	r.later = append(r.later, func() { r.rules(in.Name, in.Policy, t) })
+	files.Certificate, files.Key = in.Certificate, in.Key
+	r.opened(in.Name, files, options)
 }
 
 // egress looks at a way out: our certificate is a client's there.
 func (r *Report) egress(e *config.Egress) {
 	r.listener(e.Name, roleClient, r.pair(e.Certificate, e.Key), nil, nil)
-	r.authorities(e.Name, e.ServerCA, certs.ServerAuth)
-	r.opened(e.Name, certs.Files{Certificate: e.Certificate, Key: e.Key, CA: e.ServerCA}, certs.ServerAuth)
+	options := certs.Options{Usage: certs.ServerAuth}
+	r.authorities(e.Name, certs.Files{CA: e.ServerCA}, options)
+	r.opened(e.Name, certs.Files{Certificate: e.Certificate, Key: e.Key, CA: e.ServerCA}, options)
 }
 
 // listener judges the certificate that one listener presents.
@@ -117,8 +124,8 @@ func (r *Report) listener(name, role string, g *group, peers *trust, hosts []str
 
 // opened asks the sidecar's own reading for what was not found yet: whatever it
 // refuses has to be here.
-func (r *Report) opened(name string, files certs.Files, usage certs.Usage) {
-	store, err := certs.Open(files, certs.Options{Usage: usage})
+func (r *Report) opened(name string, files certs.Files, o certs.Options) {
+	store, err := certs.Open(files, o)
 	if err != nil {
 		r.faults(name, certs.Faults(err))
 		return

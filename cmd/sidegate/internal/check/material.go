@@ -23,6 +23,7 @@ import (
 type file struct {
 	name     string // as it was named; "FILE: KIND/NAME: KEY" in a manifest
 	manifest bool
+	lists    []*certs.CRL // the revocation lists in it that can be used
 	certs.Inspection
 }
 
@@ -126,7 +127,7 @@ func (r *Report) directory(dir string) (groups []*group) {
 // speaking reports whether a file of this name may be of interest in a directory.
 func speaking(name string) bool {
 	kinds := []string{".crt", ".pem", ".cer", ".der", ".key", ".csr", ".yaml", ".yml", ".json"}
-	return slices.Contains(kinds, strings.ToLower(filepath.Ext(name)))
+	return namesList(name) || slices.Contains(kinds, strings.ToLower(filepath.Ext(name)))
 }
 
 // wantsPair says what of tls.crt and tls.key is not there.
@@ -151,7 +152,16 @@ func (r *Report) open(path string) (files []*file, groups []*group) {
 	if block, _ := pem.Decode(data); block == nil && config.LooksLikeManifest(data) {
 		return nil, r.manifests(path, data)
 	}
-	return []*file{r.inspect(path, data)}, nil
+	f := r.inspect(path, data)
+	r.keep(f)
+	return []*file{f}, nil
+}
+
+// keep remembers f if there are revocation lists in it.
+func (r *Report) keep(f *file) {
+	if len(f.lists) > 0 {
+		r.withLists = append(r.withLists, f)
+	}
 }
 
 // cut says that there is more than is looked at: what is wrong may be in that.
@@ -175,7 +185,13 @@ func (r *Report) load(path string) *file {
 func (r *Report) read(path string) (data []byte, ok bool) {
 	data, err := certs.ReadFile(path)
 	if err != nil {
-		r.faults("", certs.Faults(err))
+		faults := certs.Faults(err)
+		if faults[0].Code == certs.CodeTooLarge {
+			if data, ok := r.large(path); ok {
+				return data, true
+			}
+		}
+		r.faults("", faults)
 		return nil, false
 	}
 	if r.left -= len(data); r.left < 0 {
@@ -188,7 +204,13 @@ func (r *Report) read(path string) (data []byte, ok bool) {
 
 // inspect looks into the content of a file, and says what cannot be understood.
 func (r *Report) inspect(name string, data []byte) *file {
-	f := &file{name: name, Inspection: certs.Inspect(name, data)}
+	f := &file{name: name}
+	ders, only := listsIn(name, data)
+	if f.lists = r.parse(name, ders); only {
+		return f
+	}
+	f.Inspection = certs.Inspect(name, data)
+	r.known = append(r.known, f.placed()...)
 	for _, fault := range f.Faults {
 		if fault.Code == certs.CodeBadCertificate && negativeSerial(data) {
 			r.add(Finding{Word: wordNegativeSerial, Severity: Error, File: name, Problem: "a certificate has a negative serial number, which RFC 5280 §4.1.2.2 forbids: Go refuses to read it, OpenSSL does not",
@@ -231,9 +253,10 @@ func (r *Report) manifest(path string, m *config.Manifest) *group {
 	for _, key := range slices.Sorted(maps.Keys(m.Files))[:min(len(m.Files), maxFiles)] {
 		common := key == certificateKey || key == privateKey
 		g.paired = g.paired || common
-		if common || holds(m.Files[key]) {
+		if common || namesList(key) || holds(m.Files[key]) {
 			f := r.inspect(name(where, key), m.Files[key])
 			f.manifest = true
+			r.keep(f)
 			g.files = append(g.files, f)
 		}
 	}
@@ -257,7 +280,7 @@ func holds(value []byte) bool {
 		return true
 	}
 	_, err := x509.ParseCertificates(value)
-	return err == nil && len(value) > 0
+	return err == nil && len(value) > 0 || isList(value)
 }
 
 // faults takes Faults of package certs into the Report: same words, same texts.

@@ -17,12 +17,15 @@ func nearest(p *policy.Policy, c *policy.Client) string {
 	var least []string
 	for i := range p.Rules {
 		rule := &p.Rules[i]
+		if rule.Report {
+			continue // it lets nobody in
+		}
 		if misses := missed(rule, c); least == nil || len(misses) < len(least) {
 			name, least = rule.Name, misses
 		}
 	}
 	if least == nil {
-		return "there are no rules"
+		return "there is no rule that lets anybody in"
 	}
 	return fmt.Sprintf("no rule admits it; the nearest, rule %q, %s", name, strings.Join(least, "; it "))
 }
@@ -57,6 +60,12 @@ func missed(r *policy.Rule, c *policy.Client) (clauses []string) {
 // meets asks the policy itself, about one condition.
 func meets(r policy.Rule, c *policy.Client) bool {
 	return (&policy.Policy{Rules: []policy.Rule{r}}).For(c).Matched()
+}
+
+// tried returns what a rule on trial would be without that.
+func tried(r policy.Rule) policy.Rule {
+	r.Report = false
+	return r
 }
 
 // nearestSubject says how the one of names that is most like have differs.

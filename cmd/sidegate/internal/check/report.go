@@ -22,6 +22,7 @@ type Report struct {
 	Now          time.Time     `json:"now"` // what the dates were compared with
 	Certificates []Certificate `json:"certificates"`
 	Keys         []Key         `json:"keys"`
+	Lists        []List        `json:"lists"`
 	Clients      []Admission   `json:"clients"`
 	Findings     []Finding     `json:"findings"` // errors first
 	Errors       int           `json:"errors"`
@@ -32,6 +33,11 @@ type Report struct {
 	within time.Duration
 	listed map[place]bool // what is in Certificates
 	left   int            // bytes that may still be read
+
+	known     []placed // every certificate that was read
+	withLists []*file  // the files named beside others, in which there are revocation lists
+	listsLeft int64    // bytes of them that may still be read
+	later     []func() // what is asked once everything has been read
 }
 
 // A place is where a certificate lies.
@@ -200,6 +206,15 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	for _, k := range r.Keys {
 		fmt.Fprintf(&b, "%s\n  private key, %s%s\n", k.File, k.Kind, k.belongs())
+	}
+	file = ""
+	for i := range r.Lists {
+		l := &r.Lists[i]
+		if l.File != file {
+			file = l.File
+			fmt.Fprintf(&b, "%s\n", file)
+		}
+		l.write(&b, r.Now)
 	}
 	for _, a := range r.Clients {
 		a.write(&b)

@@ -17,68 +17,6 @@ type trust struct {
 	fault  string        // the first of the words for that
 }
 
-// peers reads the CA files of the other side. What is odd in them is not ours to
-// mend: in a list of all public roots, some have always expired.
-func (r *Report) peers(paths []string) *trust {
-	before := len(r.Findings)
-	t := r.authorities("", paths, certs.ClientOrServer)
-	for i := range r.Findings[before:] {
-		if f := &r.Findings[before+i]; f.Severity == Warning {
-			f.Severity = Note
-		}
-	}
-	return t
-}
-
-// oddityFixes are what to do about the oddities that do not say it themselves.
-var oddityFixes = map[string]string{
-	certs.CodeCANotCA:   "put the certificate of its issuer there; a single client is pinned by certSHA256 in a rule",
-	certs.CodeCAExpired: "get the present certificate of the CA, or take it out",
-	certs.CodeCAUsage:   "take it out, or accept what it issues: clientCertificateUsage: clientOrServer",
-	certs.CodeStrayKey:  "take the key out of the file",
-	certs.CodeStrayCRL:  "take it out of the file",
-}
-
-// authorities reads CA files, lists what is in them, and says what is odd.
-func (r *Report) authorities(listener string, paths []string, usage certs.Usage) *trust {
-	store, err := certs.Open(certs.Files{CA: paths}, certs.Options{Usage: usage})
-	if err != nil {
-		faults := certs.Faults(err)
-		r.faults(listener, faults)
-		return &trust{fault: faults[0].Code}
-	}
-	t := &trust{bundle: store.Current()}
-	for _, o := range t.bundle.Oddities {
-		severity := Warning
-		if o.Code == certs.CodeCAConstraints {
-			severity = Note
-		}
-		r.add(Finding{Word: o.Code, Severity: severity, Listener: listener, File: o.File, Problem: o.Problem, Fix: oddityFixes[o.Code]})
-	}
-	held := map[string]*file{}
-	for _, item := range t.bundle.Items {
-		f := held[item.File]
-		if f == nil {
-			data, _ := certs.ReadFile(item.File) // it was read a moment ago
-			f = &file{name: item.File, Inspection: certs.Inspect(item.File, data)}
-			held[item.File] = f
-		}
-		p := placed{item.Cert, f, max(0, slices.IndexFunc(f.Certificates, item.Cert.Equal))}
-		r.list(p, roleCA)
-		r.authority(listener, p)
-	}
-	return t
-}
-
-// authority says what is, or soon will be, wrong with a CA certificate.
-func (r *Report) authority(listener string, p placed) {
-	u := &unit{listener: listener}
-	if r.soon(p.cert) {
-		r.add(u.finding(wordExpiresSoon, Warning, p, fmt.Sprintf("the CA expires in %s; nothing below it passes after that", plural(daysLeft(p.cert, r.Now), "day")),
-			"get the present certificate of the CA, and trust both until then"))
-	}
-}
-
 // soon reports whether c, which has not expired, does so within the time that
 // was asked for. If none was, it is 30 days, but never more than a third of its
 // life, or a certificate that lives for a day would always be about to expire.

@@ -302,22 +302,24 @@ func TestAllIsWell(t *testing.T) {
 // TestEveryWordIsExplained holds docs/check.md, and the table above, to the code.
 func TestEveryWordIsExplained(t *testing.T) {
 	doc := read(t, "../../../../docs/check.md")
-	tried := map[string]bool{"oversized-key": true, "unsupported-key": true, "negative-serial": true, "configuration": true} // elsewhere
+	tried := map[string]bool{"oversized-key": true, "unsupported-key": true, "negative-serial": true, "configuration": true,
+		"rule-never-matches": true, "rule-shadowed": true, "deny-never-matches": true, "report-only": true} // elsewhere
 	for _, c := range wordCases {
 		tried[c.word] = true
 	}
 	for file, pattern := range map[string]string{
 		"finding.go":                         `word\w+ += "([a-z-]+)"`,
 		"../../../../proxy/certs/fault.go":   `Code\w+ += "([a-z-]+)"`,
+		"../../../../proxy/certs/crl.go":     `Code\w+ += "([a-z-]+)"`,
 		"../../../../proxy/certs/verify.go":  `Reason\w+ += "([a-z-]+)"`,
-		"../../../../proxy/policy/decide.go": `(?:SubjectNotAllowed) +Reason = "([a-z-]+)"`,
+		"../../../../proxy/policy/decide.go": `(?:Denied|SubjectNotAllowed) +Reason = "([a-z-]+)"`,
 	} {
 		words := regexp.MustCompile(pattern).FindAllStringSubmatch(read(t, file), -1)
 		if len(words) == 0 {
 			t.Errorf("%s has no words; has their form changed?", file)
 		}
 		for _, word := range words {
-			if !strings.Contains(doc, "| `"+word[1]+"` |") {
+			if !explained(doc, word[1]) {
 				t.Errorf("docs/check.md does not explain %q of %s", word[1], file)
 			}
 			if file == "finding.go" && !tried[word[1]] {
@@ -325,6 +327,11 @@ func TestEveryWordIsExplained(t *testing.T) {
 			}
 		}
 	}
+}
+
+// explained reports whether a line of a table begins with the word, or a second one.
+func explained(doc, word string) bool {
+	return strings.Contains(doc, "\n| `"+word+"`") || strings.Contains(doc, ", `"+word+"` |")
 }
 
 func read(t *testing.T, file string) string {

@@ -11,6 +11,7 @@ type explanation struct {
 // did nothing wrong in HTTP. Those for malformed requests are not among them: no
 // probe earns one.
 var sidegateWords = map[string]explanation{
+	"denied":              {"the partner has denied us, whatever rules say", "ask the partner for the detail in their log", true},
 	"subject-not-allowed": {"our certificate is good, but no rule admits its Subject", "ask the partner to add our Subject to a rule under allow:", true},
 	"subject-ambiguous":   {"the Subject or Issuer of our certificate can be read in two ways, or is very long", "have the certificate issued again, with a plain Subject", true},
 	"method-not-allowed":  {"a rule admits us, but not for this method", "probe with the method that is used: --method POST", false},
@@ -26,6 +27,10 @@ var sidegateWords = map[string]explanation{
 	"not-a-ca":         {"our certificate itself is listed in clientCA, and is no CA", "ask the partner to list its issuer", true},
 	"too-large":        {"we present more certificates than a chain needs", "leave the root out of the certificate file", true},
 	"bad-chain":        {"our chain is not good by RFC 5280", "ask the partner for the detail in their log", true},
+	"revoked":          {"our certificate is on the revocation list of its CA", "have a new one issued", true},
+	"issuer-revoked":   {"a CA above our certificate is on a revocation list", "have a certificate issued by another CA", true},
+	"crl-missing":      {"the partner has no revocation list of a CA above our certificate", "ask the partner to get it, or the CA where it is", true},
+	"crl-expired":      {"the revocation list that the partner has of a CA above our certificate has expired", "ask the partner to get the present one", true},
 	"unverified":       {"our certificate could not be verified", "ask the partner for the detail in their log", true},
 	"no-certificate":   {"we presented no certificate", presentOne, true},
 
