@@ -18,7 +18,7 @@ func (v *verdict) addDates(items []certs.Item, roles role, now time.Time) {
 	items = slices.Clone(items)
 	slices.SortStableFunc(items, func(a, b certs.Item) int { return a.Cert.NotAfter.Compare(b.Cert.NotAfter) })
 	for _, it := range items {
-		v.expire(it.File, it.Cert.NotAfter)
+		earliest(&v.expires, it.File, it.Cert.NotAfter)
 		step, next, passed := certs.ExpiryStep(it.Cert, now)
 		if passed {
 			v.find(reasonAt(step), "%s", dated{it, roles, step})
@@ -28,15 +28,16 @@ func (v *verdict) addDates(items []certs.Item, roles role, now time.Time) {
 	}
 }
 
-// expire notes the end of a certificate in file, if it is the first there.
-func (v *verdict) expire(file string, end time.Time) {
-	if v.expires == nil {
-		v.expires = map[string]time.Time{}
+// earliest notes the end of something in file, if it is the first there. There is
+// room in ends for so many files.
+func earliest(ends *map[string]time.Time, file string, end time.Time) {
+	if *ends == nil {
+		*ends = map[string]time.Time{}
 	}
-	if first, known := v.expires[file]; known && !end.Before(first) || !known && len(v.expires) >= maxKeys {
+	if first, known := (*ends)[file]; known && !end.Before(first) || !known && len(*ends) >= maxKeys {
 		return
 	}
-	v.expires[file] = end
+	(*ends)[file] = end
 }
 
 // changes notes that at brings something, if it lies ahead.

@@ -17,14 +17,16 @@ import (
 const (
 	reasonExpiring      = "CertificateExpiring" // less than 30, 14, 7 or 1 days are left
 	reasonExpired       = "CertificateExpired"
-	reasonKeyMismatch   = "KeyMismatch"   // certificate and key are not a pair, or the chain is in a wrong order
-	reasonNotParsable   = "NotParsable"   // a file is not what it should be
-	reasonNotUsable     = "NotUsable"     // it is, but nobody may use it: a weak key, not valid yet
-	reasonNoCA          = "NoCA"          // no trust anchor
-	reasonInvalidConfig = "InvalidConfig" // sidegate.yaml would be refused
-	reasonMissing       = "Missing"       // the object, or a key of it
-	reasonImmutable     = "Immutable"     // it can never be renewed
-	reasonRecovered     = "Recovered"     // none of all that any more
+	reasonKeyMismatch   = "KeyMismatch"           // certificate and key are not a pair, or the chain is in a wrong order
+	reasonNotParsable   = "NotParsable"           // a file is not what it should be
+	reasonNotUsable     = "NotUsable"             // it is, but nobody may use it: a weak key, not valid yet
+	reasonNoCA          = "NoCA"                  // no trust anchor
+	reasonNoList        = "NoRevocationList"      // no revocation list where one was promised
+	reasonListExpired   = "RevocationListExpired" // the next one is due
+	reasonInvalidConfig = "InvalidConfig"         // sidegate.yaml would be refused
+	reasonMissing       = "Missing"               // the object, or a key of it
+	reasonImmutable     = "Immutable"             // it can never be renewed
+	reasonRecovered     = "Recovered"             // none of all that any more
 )
 
 // configKey is the key of a ConfigMap that holds a configuration.
@@ -44,6 +46,7 @@ type verdict struct {
 	more     int                  // findings that there is no room for
 	reasons  map[string]bool      // of all of them
 	expires  map[string]time.Time // by key, the first end of a certificate in it
+	updates  map[string]time.Time // by key, when the first revocation list in it is out of date
 	next     time.Time            // when time alone will change this; zero: never
 }
 
@@ -71,8 +74,11 @@ func judge(o object, c content, u use, now time.Time) verdict {
 	if !u.own && u.roles&roleCA != 0 {
 		v.add(c.files.JudgeCA(u.usage, now), u.roles, now)
 	}
-	if u.own && u.roles&roleFlags != 0 || u.roles&roleEgress != 0 {
+	if u.own && u.roles&(rolePair|roleCA) != 0 || u.roles&roleEgress != 0 {
 		v.add(c.files.JudgeAny(now), u.roles, now)
+	}
+	if u.roles&roleCRL != 0 {
+		v.addLists(c.files, u.own, now)
 	}
 	if u.roles&roleConfig != 0 {
 		v.addConfig(c.files)

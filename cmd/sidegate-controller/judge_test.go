@@ -129,6 +129,7 @@ func TestReasonsAsMetricsHaveThem(t *testing.T) {
 	for reason, want := range map[string]string{
 		reasonExpiring: "certificate-expiring", reasonExpired: "certificate-expired", reasonKeyMismatch: "key-mismatch",
 		reasonNotParsable: "not-parsable", reasonNoCA: "no-ca", reasonMissing: "missing", reasonInvalidConfig: "invalid-config",
+		reasonListExpired: "revocation-list-expired",
 	} {
 		if got := kebab(reason); got != want {
 			t.Errorf("kebab(%q) = %q, want %q", reason, got, want)

@@ -23,7 +23,8 @@
 //	generation.go  those objects → the value of the annotation
 //	sync.go        the pods that are behind are touched
 //	inspect.go     one object: read whole, judged, dropped; looked at again in time
-//	judge.go       contents → findings; expiry.go, those that time brings
+//	judge.go       contents → findings; expiry.go, those that time brings; lists.go,
+//	               those in revocation lists
 //	notify.go      findings → Events
 //	pace.go        how often a pod is touched, and people are told
 //	metrics.go     every metric name; health.go, who may read them

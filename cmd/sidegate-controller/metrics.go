@@ -19,6 +19,7 @@ type controllerMetrics struct {
 	leader    *metric.Gauge
 	podSyncs  *metric.Vec[*metric.Counter] // by result
 	expiry    *metric.Family
+	updates   *metric.Family
 	faults    *metric.Family
 	cached    *metric.Family
 	inspected *metric.Family
@@ -36,6 +37,7 @@ func newMetrics() *controllerMetrics {
 		leader:    reg.NewGauge("sidegate_controller_leader", "1 on the controller that acts, else 0.").With(),
 		podSyncs:  reg.NewCounter("sidegate_controller_pod_syncs_total", "Touches of pods whose objects changed. A pod is touched twice for a change.", "result"),
 		expiry:    reg.NewSampled(metric.KindGauge, "sidegate_controller_certificate_expiry_timestamp_seconds", "Unix time at which the first certificate in a key of a mounted object expires.", "namespace", "kind", "name", "key"),
+		updates:   reg.NewSampled(metric.KindGauge, "sidegate_controller_crl_next_update_timestamp_seconds", "Unix time from which the first revocation list in a key of a mounted object is out of date.", "namespace", "kind", "name", "key"),
 		faults:    reg.NewSampled(metric.KindGauge, "sidegate_controller_object_faults", "1 while a mounted object has this fault.", "namespace", "kind", "name", "reason"),
 		cached:    reg.NewSampled(metric.KindGauge, "sidegate_controller_cached_objects", "Objects of which the metadata is known.", "resource"),
 		inspected: reg.NewSampled(metric.KindGauge, "sidegate_controller_inspected_objects", "Objects that pods mount and that were looked at."),
@@ -71,6 +73,9 @@ func (m *controllerMetrics) watch(v *view, i *inspector) {
 func (m *controllerMetrics) object(to *metric.Scrape, o object, st state) {
 	for key, end := range st.verdict.expires {
 		to.Value(m.expiry, float64(end.Unix()), o.namespace, string(o.kind), o.name, key)
+	}
+	for key, end := range st.verdict.updates {
+		to.Value(m.updates, float64(end.Unix()), o.namespace, string(o.kind), o.name, key)
 	}
 	for reason := range st.verdict.reasons {
 		to.Value(m.faults, 1, o.namespace, string(o.kind), o.name, kebab(reason))

@@ -19,6 +19,7 @@ const (
 	configAnnotation    = "sidegate.dev/config"            // NAME of a ConfigMap
 	clientTLSAnnotation = "sidegate.dev/client-tls-secret" // NAME of a Secret
 	serverCAAnnotation  = "sidegate.dev/server-ca"         // configmap/NAME or secret/NAME
+	crlAnnotation       = "sidegate.dev/crl"               // configmap/NAME or secret/NAME
 	syncedAnnotation    = "sidegate.dev/synced-generation" // ours alone
 )
 
@@ -49,12 +50,13 @@ const (
 	roleConfig                      // a whole configuration
 	roleClientPair                  // a certificate presented to a partner, and its key
 	roleServerCA                    // a directory of CA files, for a partner's server
+	roleCRL                         // a directory of revocation lists
 )
 
-// Flags can name objects in two roles, and find the files in them by their names.
+// Flags can name objects in three roles, and find the files in them by their names.
 // What an egress needs only a configuration can name, each file as it likes.
 const (
-	roleFlags  = rolePair | roleCA
+	roleFlags  = rolePair | roleCA | roleCRL
 	roleEgress = roleClientPair | roleServerCA
 )
 
@@ -71,10 +73,11 @@ type reference struct {
 func referencesOf(pod *metav1.PartialObjectMetadata) (refs []reference, wrong []string) {
 	r := references{pod: pod}
 	r.named(tlsSecretAnnotation, secret, rolePair)
-	r.authorities(clientCAAnnotation, roleCA)
+	r.kindAndName(clientCAAnnotation, roleCA)
 	r.named(configAnnotation, configMap, roleConfig)
 	r.named(clientTLSAnnotation, secret, roleClientPair)
-	r.authorities(serverCAAnnotation, roleServerCA)
+	r.kindAndName(serverCAAnnotation, roleServerCA)
+	r.kindAndName(crlAnnotation, roleCRL)
 	return r.refs, r.wrong
 }
 
@@ -92,8 +95,8 @@ func (r *references) named(annotation string, k kind, is role) {
 	}
 }
 
-// authorities reads an annotation that has the kind before the name.
-func (r *references) authorities(annotation string, is role) {
+// kindAndName reads an annotation that has the kind before the name.
+func (r *references) kindAndName(annotation string, is role) {
 	value, ok := r.pod.Annotations[annotation]
 	if !ok {
 		return

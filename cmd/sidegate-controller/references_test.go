@@ -28,8 +28,10 @@ func TestWhatAPodMounts(t *testing.T) {
 		{"a name with dots", map[string]string{tlsSecretAnnotation: "web.example.com"}, "Secret shop/web.example.com 1", ""},
 		{"what an egress needs", map[string]string{clientTLSAnnotation: "me", serverCAAnnotation: "configmap/partner"}, "Secret shop/me 8, ConfigMap shop/partner 16", ""},
 		{"all there is", map[string]string{
-			tlsSecretAnnotation: "web", clientCAAnnotation: "secret/web", configAnnotation: "gate", clientTLSAnnotation: "me", serverCAAnnotation: "secret/me",
-		}, "Secret shop/web 1, Secret shop/web 2, ConfigMap shop/gate 4, Secret shop/me 8, Secret shop/me 16", ""},
+			tlsSecretAnnotation: "web", clientCAAnnotation: "secret/web", configAnnotation: "gate", clientTLSAnnotation: "me", serverCAAnnotation: "secret/me", crlAnnotation: "secret/lists",
+		}, "Secret shop/web 1, Secret shop/web 2, ConfigMap shop/gate 4, Secret shop/me 8, Secret shop/me 16, Secret shop/lists 32", ""},
+		{"revocation lists", map[string]string{crlAnnotation: "configmap/lists"}, "ConfigMap shop/lists 32", ""},
+		{"revocation lists without their kind", map[string]string{crlAnnotation: "lists"}, "", `crl is "lists"; write configmap/NAME or secret/NAME`},
 		{"a CA of a server without its kind", map[string]string{serverCAAnnotation: "partner"}, "", `server-ca is "partner"; write configmap/NAME or secret/NAME`},
 		{"a path for a client's Secret", map[string]string{clientTLSAnnotation: "../me"}, "", `client-tls-secret is "../me", which is no name of a Secret`},
 		{"a CA without its kind", map[string]string{clientCAAnnotation: "partner"}, "", `client-ca is "partner"; write configmap/NAME or secret/NAME`},
@@ -103,7 +105,7 @@ func TestAnnotationsOfGenerations(t *testing.T) {
 }
 
 func TestOnlyWhatIsUsedIsKept(t *testing.T) {
-	used := map[string]string{tlsSecretAnnotation: "web", clientCAAnnotation: "secret/web", configAnnotation: "gate", clientTLSAnnotation: "me", serverCAAnnotation: "secret/me"}
+	used := map[string]string{tlsSecretAnnotation: "web", clientCAAnnotation: "secret/web", configAnnotation: "gate", clientTLSAnnotation: "me", serverCAAnnotation: "secret/me", crlAnnotation: "secret/lists"}
 	full := podWith(maps.Clone(used))
 	full.Annotations["kubectl.kubernetes.io/last-applied-configuration"] = "secret things"
 	full.UID, full.ResourceVersion, full.Labels = "u", "7", map[string]string{"app": "web"}
@@ -132,7 +134,7 @@ func TestLongAnnotationsAreCut(t *testing.T) {
 	long := strings.Repeat("a", 260_000)
 	kept, err := keepPod(podWith(map[string]string{
 		tlsSecretAnnotation: long, clientCAAnnotation: "configmap/" + long, configAnnotation: long,
-		clientTLSAnnotation: long, serverCAAnnotation: "secret/" + long, syncedAnnotation: long,
+		clientTLSAnnotation: long, serverCAAnnotation: "secret/" + long, crlAnnotation: "secret/" + long, syncedAnnotation: long,
 	}))
 	must(t, err)
 	pod := kept.(*metav1.PartialObjectMetadata)
@@ -141,7 +143,7 @@ func TestLongAnnotationsAreCut(t *testing.T) {
 			t.Errorf("%d bytes of %s are kept", len(value), name)
 		}
 	}
-	if refs, wrong := referencesOf(pod); len(refs) > 0 || len(wrong) != 5 || len(pod.Annotations) != 6 {
+	if refs, wrong := referencesOf(pod); len(refs) > 0 || len(wrong) != 6 || len(pod.Annotations) != 7 {
 		t.Errorf("what was cut became %v, %d wrong", refs, len(wrong))
 	}
 }

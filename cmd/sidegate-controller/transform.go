@@ -13,7 +13,7 @@ const maxAnnotation = 512
 
 // keepPod drops of a pod's metadata all but what is used.
 func keepPod(obj any) (any, error) {
-	return keep(obj, tlsSecretAnnotation, clientCAAnnotation, configAnnotation, clientTLSAnnotation, serverCAAnnotation, syncedAnnotation)
+	return keep(obj, tlsSecretAnnotation, clientCAAnnotation, configAnnotation, clientTLSAnnotation, serverCAAnnotation, crlAnnotation, syncedAnnotation)
 }
 
 // keepObject drops of the metadata of a Secret or ConfigMap all but what is used.

@@ -43,6 +43,8 @@ func TestBadAnnotationsAreRefusedByName(t *testing.T) {
 		{"a partner and nothing else", func(p *barePod) { p.Annotations = map[string]string{"sidegate.dev/server-ca": "secret/ca"} }, []string{"request: annotation sidegate.dev/server-ca is for calls to a partner, which take a whole configuration: name the ConfigMap with the egress in sidegate.dev/config, or remove sidegate.dev/server-ca"}},
 		{"a partner's CA without its kind", calling("server-ca", "partner-ca"), []string{`server-ca is "partner-ca", without its kind: write configmap/NAME or secret/NAME`}},
 		{"a path for a client's Secret", calling("client-tls-secret", "../orders"), []string{"client-tls-secret", "name of a Secret"}},
+		{"revocation lists without their kind", with("crl", "partner-crl"), []string{`crl is "partner-crl", without its kind: write configmap/NAME or secret/NAME`}},
+		{"revocation lists that are nowhere", with("crl", ""), []string{`crl is ""`, "configmap/NAME or secret/NAME"}},
 		{"a typing error", with("allow-subjects", "CN=x"), []string{"sidegate.dev/allow-subjects is unknown", "allow-subject"}},
 		{"a label as an annotation", with("inject", "true"), []string{"sidegate.dev/inject is a label"}},
 		{"a quantity that is none", with("memory-limit", "lots"), []string{"memory-limit", `"lots"`}},
@@ -95,6 +97,14 @@ func TestASidecarThatIsNotOursIsRefused(t *testing.T) {
 		{"as root", `"runAsUser": 65532`, `"runAsUser": 0`, notOurs},
 		{"with the port of the application", `"containerPort": 8443`, `"containerPort": 8080`, notOurs},
 		{"beside an application with the key", `"name": "app",`, `"name": "app", "volumeMounts": [{"name": "sidegate-tls", "mountPath": "/key"}],`, "container app mounts volume sidegate-tls"},
+	})
+	checked := complete("orders")
+	checked["sidegate.dev/crl"] = "configmap/orders-crl"
+	refuseCopies(t, ns, checked, []edit{
+		{"unchanged, with revocation lists", "", "", ""},
+		{"other revocation lists", `"name": "orders-crl"`, `"name": "orders-ca"`, notOurs},
+		{"revocation lists that are not looked at", `"--crl=/etc/sidegate/crl"`, `"--http2"`, notOurs},
+		{"an empty folder for revocation lists", `"/etc/sidegate/crl"`, `"/etc/none"`, notOurs},
 	})
 	refuseCopies(t, ns, bothWays, []edit{
 		{"unchanged, with an egress", "", "", ""},

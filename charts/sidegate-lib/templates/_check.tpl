@@ -18,13 +18,14 @@ mend what it refuses.
 
 {{- /* What is wrong with the values, a line each; nothing if they are right. */ -}}
 {{- define "sidegate.lib.faults" -}}
-{{- $known := list "tlsSecret" "clientCA" "allow" "upstreamPort" "config" "clientTLSSecret" "serverCA" "podHasFSGroup" "extraArgs" "image" "resources" "securityContext" }}
+{{- $known := list "tlsSecret" "clientCA" "allow" "upstreamPort" "config" "clientTLSSecret" "serverCA" "crl" "podHasFSGroup" "extraArgs" "image" "resources" "securityContext" }}
 {{- include "sidegate.lib.unknown" (dict "at" "sidegate" "map" (omit . "global") "known" $known) }}
 {{- include "sidegate.lib.wrongName" (dict "at" "sidegate.tlsSecret" "what" "Secret" "name" .tlsSecret) }}
 {{- include "sidegate.lib.wrongName" (dict "at" "sidegate.config" "what" "ConfigMap" "name" .config) }}
 {{- include "sidegate.lib.wrongName" (dict "at" "sidegate.clientTLSSecret" "what" "Secret" "name" .clientTLSSecret) }}
-{{- include "sidegate.lib.wrongCA" (dict "key" "clientCA" "ca" .clientCA) }}
-{{- include "sidegate.lib.wrongCA" (dict "key" "serverCA" "ca" .serverCA) }}
+{{- include "sidegate.lib.wrongObject" (dict "key" "clientCA" "object" .clientCA) }}
+{{- include "sidegate.lib.wrongObject" (dict "key" "serverCA" "object" .serverCA) }}
+{{- include "sidegate.lib.wrongObject" (dict "key" "crl" "object" .crl) }}
 {{- include "sidegate.lib.wrongAllow" .allow }}
 {{- include "sidegate.lib.wrongPort" .upstreamPort }}
 {{- if .config }}
@@ -100,10 +101,10 @@ sidegate.extraArgs contradicts sidegate.config: write what they say in the sideg
 {{- end }}
 {{- end }}
 
-{{- /* .ca is the value of .key: one of two kinds of object, by its name. */ -}}
-{{- define "sidegate.lib.wrongCA" -}}
+{{- /* .object is the value of .key: one of two kinds of object, by its name. */ -}}
+{{- define "sidegate.lib.wrongObject" -}}
 {{- $at := printf "sidegate.%s" .key }}
-{{- with .ca }}
+{{- with .object }}
 {{- if not (kindIs "map" .) }}
 {{ $at }} is {{ toJson . }}, which does not say of what kind it is: write {{ $.key }}: {configMap: NAME} or {{ $.key }}: {secret: NAME}
 {{- else }}

@@ -89,6 +89,10 @@ a Subject is doubled: it must reach Sidegate as it was written.
 - --upstream=http://127.0.0.1:{{ include "sidegate.lib.text" .upstreamPort | default "8080" }}
 - --certificate=/etc/sidegate/tls
 - --client-ca=/etc/sidegate/ca
+{{- $crl := .crl | default dict }}
+{{- if or $crl.configMap $crl.secret }}
+- --crl=/etc/sidegate/crl
+{{- end }}
 {{- range .allow }}
 - {{ printf "--allow-subject=%s" (include "sidegate.lib.subject" .) | replace "$" "$$" | quote }}
 {{- end }}

@@ -67,5 +67,10 @@ of the object, and the annotation that says so.
 {{- $mounts = append $mounts (dict "place" "partner-ca" "kind" $kind "name" . "annotation" "sidegate.dev/server-ca" "value" (printf "%s/%s" (lower $kind) .)) }}
 {{- end }}
 {{- end }}
+{{- range $kind := list "configMap" "secret" }}
+{{- with get ($.crl | default dict) $kind }}
+{{- $mounts = append $mounts (dict "place" "crl" "kind" $kind "name" . "annotation" "sidegate.dev/crl" "value" (printf "%s/%s" (lower $kind) .)) }}
+{{- end }}
+{{- end }}
 {{- toJson $mounts }}
 {{- end }}

@@ -18,7 +18,7 @@ and 5 KiB at most.
   expression: |
     variables.overlong.size() > 0 ? variables.overlong :
     variables.missing + variables.contradictory + variables.unconfigured + variables.unknown
-    + variables.malformedNames + variables.malformedCAs
+    + variables.malformedNames + variables.malformedObjects
     + variables.malformedSubjects + variables.unseenInSubjects
     + variables.malformedPort + variables.malformedImage
     + variables.malformedQuantities + variables.requestsAboveLimits
@@ -43,7 +43,8 @@ and 5 KiB at most.
 # Those that the injector adds.
 - name: ownVolumes
   expression: |
-    ["sidegate-tls", "sidegate-ca", "sidegate-config", "sidegate-client", "sidegate-partner-ca", "sidegate-no-token"]
+    ["sidegate-tls", "sidegate-ca", "sidegate-config", "sidegate-client", "sidegate-partner-ca", "sidegate-crl",
+     "sidegate-no-token"]
 # The sidecar that is there already: injected a moment ago, or copied from another pod.
 - name: sidecars
   expression: |
@@ -60,6 +61,8 @@ and 5 KiB at most.
   expression: variables.annotations[?"sidegate.dev/client-tls-secret"].orValue("")
 - name: serverCA
   expression: variables.annotations[?"sidegate.dev/server-ca"].orValue("")
+- name: crl
+  expression: variables.annotations[?"sidegate.dev/crl"].orValue("")
 - name: config
   expression: variables.annotations[?"sidegate.dev/config"].orValue("")
 - name: usesConfig
@@ -92,6 +95,7 @@ and 5 KiB at most.
       : ["--upstream=http://127.0.0.1:" + variables.upstreamPort,
          "--certificate=/etc/sidegate/tls",
          "--client-ca=/etc/sidegate/ca"]
+        + (variables.crl == "" ? [] : ["--crl=/etc/sidegate/crl"])
         + variables.subjects.map(s, "--allow-subject=" + s.replace("$", "$$"))
 # What is mounted, each below /etc/sidegate, from an object of the pod's namespace.
 - name: mounts
@@ -100,10 +104,11 @@ and 5 KiB at most.
      "ca": variables.clientCA,
      "config": variables.config == "" ? "" : "configmap/" + variables.config,
      "client": variables.clientTLSSecret == "" ? "" : "secret/" + variables.clientTLSSecret,
-     "partner-ca": variables.serverCA}
+     "partner-ca": variables.serverCA,
+     "crl": variables.crl}
 - name: mounted
   expression: |
-    ["tls", "ca", "config", "client", "partner-ca"].filter(name, variables.mounts[name] != "")
+    ["tls", "ca", "config", "client", "partner-ca", "crl"].filter(name, variables.mounts[name] != "")
 {{- $resources := .Values.injector.sidecar.resources }}
 - name: requests
   expression: |

@@ -4,7 +4,7 @@
 - name: known
   expression: |
     ["tls-secret", "client-ca", "allow-subject", "upstream-port", "config",
-     "client-tls-secret", "server-ca",
+     "client-tls-secret", "server-ca", "crl",
      "image", "cpu-request", "memory-request", "cpu-limit", "memory-limit"]
 # Judged before all others, which are then short enough for messages.
 - name: overlong
@@ -68,10 +68,12 @@
         + {{ include "sidegate.cel.shown" `variables.annotations["sidegate.dev/" + name]` | nindent 8 | trim }}
         + ", not the name of a " + (name == "config" ? "ConfigMap" : "Secret")
         + ": write the name alone, small letters, digits, dashes and dots")
-- name: malformedCAs
+# Empty, sidegate.dev/crl would be a check that its author believes in and nobody makes.
+- name: malformedObjects
   expression: |
-    ["sidegate.dev/client-ca", "sidegate.dev/server-ca"]
-      .filter(key, variables.annotations[?key].orValue("") != "")
+    ["sidegate.dev/client-ca", "sidegate.dev/server-ca", "sidegate.dev/crl"]
+      .filter(key, variables.annotations[?key].orValue("") != ""
+        || key == "sidegate.dev/crl" && key in variables.annotations)
       .filter(key, !variables.annotations[key].matches("^(configmap|secret)/[^/]*$")
         || format.dns1123Subdomain().validate(variables.annotations[key].split("/")[1]).hasValue())
       .map(key, "annotation " + key + " is "

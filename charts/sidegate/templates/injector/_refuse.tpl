@@ -50,6 +50,6 @@
       && c.?securityContext.?capabilities.?add.orValue([]).size() == 0)
       ? []
       : ["the sidecar in this manifest is not the one that its annotations ask for:"
-         + " remove the init container sidegate and the volumes sidegate-tls, -ca, -config, -client, -partner-ca and -no-token, the injector adds them anew;"
+         + " remove the init container sidegate and the volumes sidegate-tls, -ca, -config, -client, -partner-ca, -crl and -no-token, the injector adds them anew;"
          + " if they are not in your manifest, a webhook of this cluster has changed them"]
 {{- end -}}

@@ -2,13 +2,19 @@
 {{- $warning := include "sidegate.alertLabels" (dict "root" . "severity" "warning") -}}
 {{- $name := include "sidegate.controllerName" . -}}
 - alert: SidegateObjectFaulty
-  # Expiry has alerts of its own.
-  expr: max by (namespace, kind, name, reason) (sidegate_controller_object_faults{reason!~"certificate-expir.*"}) == 1
+  # What has ended has alerts of its own.
+  expr: max by (namespace, kind, name, reason) (sidegate_controller_object_faults{reason!~"certificate-expir.*|revocation-list-expired"}) == 1
   for: 2m
   {{- $warning | nindent 2 }}
   annotations:
     summary: A Secret or ConfigMap cannot be used as it is.
     description: {{ `"{{ $labels.kind }} {{ $labels.namespace }}/{{ $labels.name }}: {{ $labels.reason }}. Running sidecars keep what they have; new pods will not start. Its Events say more."` }}
+- alert: SidegateRevocationListExpired
+  expr: time() - min by (namespace, kind, name, key) (sidegate_controller_crl_next_update_timestamp_seconds) > 0
+  {{- $warning | nindent 2 }}
+  annotations:
+    summary: A revocation list is out of date.
+    description: {{ `"{{ $labels.key }} in {{ $labels.kind }} {{ $labels.namespace }}/{{ $labels.name }} should have been replaced {{ $value | humanizeDuration }} ago. Clients of its CA are refused, unless a crlGrace lets them in for a while. Store the CA's present list; nothing has to be restarted."` }}
 - alert: SidegateControllerLeaderless
   expr: absent(sidegate_controller_leader{job="{{ $name }}", namespace="{{ .Release.Namespace }}"} == 1)
   for: 5m
