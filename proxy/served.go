@@ -101,9 +101,18 @@ func (x *served) unwatch() {
 func (x *served) breakOff(gently bool) {
 	if x.cancel != nil {
 		x.cancel()
+		// Which http.Transport notices only when it is not waiting for content.
+		if body, ok := x.r.Body.(*guardedBody); ok {
+			body.interrupt()
+		}
 	}
 	switch {
 	case gently:
+		// net/http's client does not look at its context while it waits for more of
+		// the request's body.
+		if body, ok := x.r.Body.(*guardedBody); ok {
+			body.interrupt()
+		}
 	case x.r.ProtoMajor < 2, x.deadlines.severed() && x.conn.leaving.Load():
 		// Either there is no other way, or the connection takes not even the reset
 		// of a stream; there is nobody else on it.

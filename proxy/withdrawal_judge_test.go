@@ -95,14 +95,24 @@ func (f *fleet) mustGoOn(after string) {
 		v, was := g.view(), before[g]
 		switch {
 		case v.stay.happened() && !g.stayLost:
-			f.t.Fatalf("after %s: %v: its stay ended with %q, and it should have gone on", after, g, v.stay.how)
+			f.t.Fatalf("after %s: %v: its stay ended with %q, and it should have gone on; the log: %v", after, g, v.stay.how, g.logged())
 		case v.over.happened() && !g.visitLost:
-			f.t.Fatalf("after %s: %v: its visit ended with %q, and it should have gone on", after, g, v.over.how)
+			f.t.Fatalf("after %s: %v: its visit ended with %q, and it should have gone on; the log: %v", after, g, v.over.how, g.logged())
 		case v.refused != "" && !g.visitLost:
-			f.t.Fatalf("after %s: %v: an errand was refused with %q", after, g, v.refused)
+			f.t.Fatalf("after %s: %v: an errand was refused with %q; the log: %v", after, g, v.refused, g.logged())
 		}
 		return (g.stayLost || v.stayed >= was.stayed+2) && (g.visitLost || !g.runsErrands() || v.errands > was.errands)
 	})
+}
+
+// logged returns what the log says of g.
+func (g *guest) logged() (lines []map[string]any) {
+	for _, line := range g.gate.logs.lines() {
+		if line["fingerprint"] == g.fingerprint() {
+			lines = append(lines, line)
+		}
+	}
+	return lines
 }
 
 // await waits until all of the guests have come so far, and fails with those that
