@@ -27,7 +27,9 @@
 //	   ├─ HTTP/2 ────► served_pool.go  ┘ (http1.Upstream), one http1.Call a request
 //	   ▼
 //	upstream.go   the way to the application; its failure is 502, 503, 504
-//	   │  waiting.go    is the client still there? HTTP/1.1 has a patrol look
+//	   │  waiting.go    a patrol looks whether the client is still there, and
+//	   │  withdraw.go   whether it would still be let in: who would not is told,
+//	   │                and after Settings.WithdrawalGrace broken off
 //	   │
 //	record.go     one Record a request: one log line, one counter, one histogram
 //

@@ -12,6 +12,25 @@ func (in *Ingress) CloseIdle() { in.closeIdle() }
 // CurrentSettings returns the settings in use.
 func (in *Ingress) CurrentSettings() *Settings { return in.cur.Load().settings }
 
+// Withdrawn returns how many requests under way have been withdrawn.
+func (in *Ingress) Withdrawn() (n int) {
+	var all []*waiting
+	for _, x := range in.served.all() {
+		all = append(all, &x.wait)
+	}
+	for _, c := range in.relayed() {
+		all = append(all, &c.relaying.Load().wait)
+	}
+	for _, w := range all {
+		w.mu.Lock()
+		if w.withdrawn != nil {
+			n++
+		}
+		w.mu.Unlock()
+	}
+	return n
+}
+
 // Verdicts returns how many verdicts the open connections have between them, and
 // how many connections there are.
 func (in *Ingress) Verdicts() (verdicts, conns int) {

@@ -120,6 +120,9 @@ func (s *Settings) Check() error {
 			return err
 		}
 	}
+	if err := s.Policy.Check(); err != nil {
+		return err
+	}
 	return s.checkRuleNames()
 }
 

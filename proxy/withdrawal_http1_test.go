@@ -155,7 +155,9 @@ func endOfEvents(g *guest, err error) string {
 		return "left"
 	case err == io.EOF:
 		return "ended as if it were whole"
-	default:
+	case err == io.ErrUnexpectedEOF:
 		return "broke off"
+	default:
+		return "broke off: " + err.Error()
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -260,5 +261,27 @@ func TestVerifyWithoutListsCostsNothingMore(t *testing.T) {
 	verify()
 	if n := testing.AllocsPerRun(100, verify); n > 1 { // the digest
 		t.Errorf("%v allocations for a client that is known", n)
+	}
+}
+
+// TestRevocationCasesAreDocumented holds the table of docs/revocation.md to the
+// cases, in their order.
+func TestRevocationCasesAreDocumented(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/revocation.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := func(verdict string) string {
+		if verdict == "ok" {
+			return "let in"
+		}
+		return "`" + verdict + "`"
+	}
+	want := "| what lies in `crl` | `whenAvailable` | `strict` |\n|---|---|---|\n"
+	for _, c := range revocationCases {
+		want += fmt.Sprintf("| %s | %s | %s |\n", c.name, shown(c.whenAvailable), shown(c.strict))
+	}
+	if !strings.Contains(string(doc), want+"\n") {
+		t.Errorf("docs/revocation.md is to have this table:\n%s", want)
 	}
 }

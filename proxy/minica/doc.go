@@ -15,6 +15,9 @@
 // life. Whatever a test wants to be wrong is said in one field, or in
 // [Options.Change], which has the last word on the template.
 //
+// A [CA] also signs revocation lists, with [CA.CRL], and odd ones by
+// [CRLOptions.Change].
+//
 // A [Cert] knows its private key and its chain, and writes itself as the files
 // of a Kubernetes TLS Secret: [Cert.ChainPEM] is tls.crt, [Cert.KeyPEM] is
 // tls.key, and [Cert.PEM] of a CA is ca.crt. A [Mount] then puts such files
