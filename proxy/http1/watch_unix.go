@@ -3,6 +3,7 @@
 package http1
 
 import (
+	"errors"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -33,7 +34,11 @@ func (w *Watch) Of(c syscall.Conn) {
 	w.raw = raw
 	w.look = func(fd uintptr) {
 		w.poll[0].Fd = int32(fd)
-		if _, err := unix.Poll(w.poll[:], 0); err != nil {
+		_, err := unix.Poll(w.poll[:], 0)
+		for errors.Is(err, unix.EINTR) { // the runtime signals its threads: that says nothing of the socket
+			_, err = unix.Poll(w.poll[:], 0)
+		}
+		if err != nil {
 			w.poll[0].Revents = unix.POLLERR
 		}
 	}
