@@ -33,18 +33,22 @@ func TestASignalIsNoSignOfLeaving(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	stop, thread := make(chan struct{}), syscall.Gettid()
-	signalled := make(chan struct{})
+	begun, signalled := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(signalled)
-		for {
+		for i := 0; ; i++ {
 			select {
 			case <-stop:
 				return
 			default:
 				_ = unix.Tgkill(syscall.Getpid(), thread, syscall.SIGURG)
 			}
+			if i == 100 {
+				close(begun)
+			}
 		}
 	}()
+	<-begun
 	var w http1.Watch
 	w.Of(server.(syscall.Conn))
 	gone := 0
