@@ -183,8 +183,8 @@ func bodyError(err error) error {
 // waits for it, so that the connection can be used again or closed without a
 // reset that would overtake the answer.
 func (x *served) boundUnread() {
-	if x.r.Body == nil || x.r.Body == http.NoBody {
-		return
+	if x.r.Body == nil || x.r.Body == http.NoBody || x.body.stopped.Load() {
+		return // there is none, or the read is about to end: leaveBody sees to the rest
 	}
 	wait := x.gen.limits.BodyIdleTimeout
 	if x.closing {
@@ -204,11 +204,17 @@ func (x *served) leaveBody() {
 		_ = x.FlushError()
 	}
 	x.body.leaving.Store(true)
-	x.deadlines.read(x.in.now().Add(lingerTimeout))
+	stopped := x.body.stopped.Load()
+	if !stopped {
+		x.deadlines.read(x.in.now().Add(lingerTimeout))
+	}
 	x.body.reading.Lock()
 	defer x.body.reading.Unlock()
 	x.body.left = true
-	if x.body.eof.Load() {
+	switch {
+	case x.body.eof.Load():
 		x.deadlines.read(time.Time{})
+	case stopped: // what was to end a read is not to keep net/http from its own
+		x.deadlines.read(x.in.now().Add(lingerTimeout))
 	}
 }

@@ -11,8 +11,8 @@
 //	serve.go      dispatch by protocol; the drain at the end
 //	   │
 //	   ├─ HTTP/1.1 ──► relay.go    our own server (http1.Session), one goroutine
-//	   ├─ HTTP/2 ────► ingress.go  net/http's server; served.go is its response
-//	   │                           and body.go the request's body
+//	   ├─ HTTP/2 ────► ingress.go  net/http's server, one a connection; served.go
+//	   │                           is its response and body.go the request's body
 //	   ▼
 //	exchange.go   decide: one request, three questions, always in this order:
 //	   │  client.go     who is calling?  the connection's verdict, made anew
@@ -42,6 +42,18 @@
 // depends on: the certs.Bundle and the Settings. [Ingress.Configure] and
 // [Ingress.SetBundle] build a new one and swap one pointer; connections notice
 // at their next request. No request waits for such a change.
+//
+// Nor does one outlive it that would not be let in any more. The patrol goes through
+// the requests under way at each change, and twice a second because certificates
+// expire. Those whose verdict is of another generation, or has ended, it judges by
+// the same two questions: who, and may they. Whoever is out has
+// Settings.WithdrawalGrace to end. After that a request without a response is
+// answered 401 or 403, and a response that has begun is broken off so that nobody
+// takes it for whole: the connection of HTTP/1.1 ends without the end of the body, the
+// stream of HTTP/2 is reset, gRPC gets a status in its trailers, a WebSocket has had
+// its Close frame. That is final, and a client that does not read cannot put it off
+// for more than BodyIdleTimeout, nor for more than a second if it is let in for nothing
+// any more. Those who are still let in notice nothing.
 //
 // # The way out
 //

@@ -12,18 +12,19 @@ func (in *Ingress) CloseIdle() { in.closeIdle() }
 // CurrentSettings returns the settings in use.
 func (in *Ingress) CurrentSettings() *Settings { return in.cur.Load().settings }
 
-// Withdrawn returns how many requests under way have been withdrawn.
+// Withdrawn returns how many requests are under way whose clients are let in no more
+// and have been told.
 func (in *Ingress) Withdrawn() (n int) {
-	var all []*waiting
+	all := make(map[*waiting]*conn)
 	for _, x := range in.served.all() {
-		all = append(all, &x.wait)
+		all[&x.wait] = x.conn
 	}
 	for _, c := range in.relayed() {
-		all = append(all, &c.relaying.Load().wait)
+		all[&c.relaying.Load().wait] = c
 	}
-	for _, w := range all {
+	for w, c := range all {
 		w.mu.Lock()
-		if w.withdrawn != nil {
+		if w.withdrawn != nil && c.leaving.Load() {
 			n++
 		}
 		w.mu.Unlock()

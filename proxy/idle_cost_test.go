@@ -10,7 +10,7 @@ import (
 // maxIdleHTTP2 is what a connection of HTTP/2 may cost that has made a request and
 // waits, with the client's end of it, which is in this process: bytes of heap and
 // of stacks.
-const maxIdleHTTP2 = 90 << 10
+const maxIdleHTTP2 = 60 << 10
 
 func TestAnIdleConnectionOfHTTP2CostsLittle(t *testing.T) {
 	if raceEnabled {

@@ -100,19 +100,14 @@ func (x *served) unwatch() {
 // breakOff implements breaker.
 func (x *served) breakOff(gently bool) {
 	if x.cancel != nil {
-		x.cancel()
-		// Which http.Transport notices only when it is not waiting for content.
+		// While http.Transport waits for content it does not notice.
 		if body, ok := x.r.Body.(*guardedBody); ok {
 			body.interrupt()
 		}
+		x.cancel()
 	}
 	switch {
 	case gently:
-		// net/http's client does not look at its context while it waits for more of
-		// the request's body.
-		if body, ok := x.r.Body.(*guardedBody); ok {
-			body.interrupt()
-		}
 	case x.r.ProtoMajor < 2, x.deadlines.severed() && x.conn.leaving.Load():
 		// Either there is no other way, or the connection takes not even the reset
 		// of a stream; there is nobody else on it.

@@ -110,6 +110,9 @@ func (s *Settings) Check() error {
 	default:
 		return fmt.Errorf("upstream %q: the scheme is not http, h2c or unix", s.Upstream)
 	}
+	if s.WithdrawalGrace < 0 {
+		return fmt.Errorf("withdrawal grace %v is negative", s.WithdrawalGrace)
+	}
 	switch s.MinTLSVersion {
 	case 0, tls.VersionTLS12, tls.VersionTLS13:
 	default:

@@ -16,6 +16,10 @@ import (
 // a certificate, is seen that much later.
 const patrolEvery = 500 * time.Millisecond
 
+// endingTime is how long an exchange may take to end whose response was sent. Else
+// a patrol that comes upon it then would cut a connection that is as good as idle.
+const endingTime = 20 * time.Millisecond
+
 // farewellTime is how long an exchange whose time is over may take to say so.
 const farewellTime = patrolEvery
 
@@ -79,28 +83,39 @@ func (w *waiting) judge(c *conn, g *generation, now time.Time) {
 	}
 }
 
-// withdraw tells the client that its request would not be let in any more, and has
-// it broken off when its time is over.
+// withdraw notes that v does not let the request in, and f why. Unless it ends in
+// that moment, it is told.
 func (w *waiting) withdraw(c *conn, count uint64, v *verdict, f *fault) {
-	grace := v.gen.settings.WithdrawalGrace
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.count != count || w.verdict == nil || w.withdrawn != nil {
-		w.mu.Unlock()
 		return
 	}
 	w.withdrawn = v.withdrawal(f)
-	tunnel := w.tunnel
-	if grace > 0 {
-		w.timer = time.AfterFunc(grace, func() { w.expire(count) })
+	w.timer = time.AfterFunc(endingTime, func() { w.tell(c, count, v) })
+}
+
+// tell tells the client, where there is a word for it, and has the request broken
+// off when its time is over.
+func (w *waiting) tell(c *conn, count uint64, v *verdict) {
+	w.mu.Lock()
+	if w.count != count || w.verdict == nil {
+		w.mu.Unlock()
+		return
+	}
+	tunnel, word := w.tunnel, string(w.withdrawn.reason)
+	left := v.gen.settings.WithdrawalGrace - endingTime
+	if left > 0 {
+		w.timer = time.AfterFunc(left, func() { w.expire(count) })
 	}
 	w.mu.Unlock()
 	if v.admitsNothing() {
 		c.leave()
 	}
 	if tunnel != nil {
-		tunnel.Withdraw(closePolicy, string(f.reason))
+		tunnel.Withdraw(closePolicy, word)
 	}
-	if grace <= 0 {
+	if left <= 0 {
 		w.expire(count)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,20 +41,26 @@ func TestAClientThatDoesNotReadIsWithdrawnAllTheSame(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			g := openGate(t, withLimits(proxy.Limits{}), test.open)
-			come, gone := make(chan struct{}), make(chan struct{})
+			var written atomic.Int64
+			gone := make(chan struct{})
 			g.app.respond(func(w http.ResponseWriter, _ *http.Request) {
 				defer close(gone)
-				for i := 0; ; i++ {
-					if i == 4 {
-						close(come)
-					}
-					if _, err := w.Write(make([]byte, 16<<10)); err != nil {
+				for {
+					n, err := w.Write(make([]byte, 16<<10))
+					if written.Add(int64(n)); err != nil {
 						return
 					}
 				}
 			})
 			test.ask(g)
-			<-come
+			last, still := int64(-1), 0
+			eventually(t, "the client's buffers full", func() bool {
+				if now := written.Load(); now != last || now == 0 {
+					last, still = now, 0
+				}
+				still++
+				return still > 40 // a fifth of a second
+			}, func() string { return fmt.Sprint(written.Load()) })
 			start := time.Now()
 			g.exclude()
 			<-gone
@@ -70,15 +77,16 @@ func TestStreamsOfAdmittedClientsOutliveEveryChange(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
 		const pieces = 200
 		g := openGate(t, w.serve)
-		written := make(chan struct{}, pieces)
+		app, written := newPatient(g), make(chan struct{}, pieces)
 		g.app.respond(func(rw http.ResponseWriter, _ *http.Request) {
+			app.come <- "/"
 			for i := range pieces {
 				<-written
 				_, _ = fmt.Fprintf(rw, "%d,", i)
 				_ = http.NewResponseController(rw).Flush()
 			}
 		})
-		out := g.ask(g.client(g.partner, w.h2), "/")
+		out := g.ask(g.client(g.partner, w.h2), app, "/")
 		for i := range pieces {
 			p := allowing(t, "CN=other", partnerDN)
 			p.Rules[0].Name = fmt.Sprint("rule-", i)

@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net/http"
@@ -51,13 +52,15 @@ func (a *patient) serve(w http.ResponseWriter, r *http.Request) {
 type outcome struct {
 	status int
 	body   string
-	closed bool // the connection, with the response
-	err    error
-	took   time.Duration // until the response had come to its end
+	closed bool  // the connection, with the response
+	err    error // of its end
 }
 
-// ask makes a request and tells how it goes. What an upload sends never ends.
-func (g *gate) ask(c *http.Client, path string) <-chan outcome {
+// ask makes a request and tells how it goes. What an upload sends never ends. It
+// returns when the request, or if it is a stream the beginning of the response, has
+// arrived.
+func (g *gate) ask(c *http.Client, app *patient, path string) <-chan outcome {
+	g.t.Helper()
 	r := g.request("GET", path)
 	if path == "/upload" {
 		body, feed := io.Pipe()
@@ -65,18 +68,24 @@ func (g *gate) ask(c *http.Client, path string) <-chan outcome {
 		r.Method, r.Body = "POST", body
 		go func() { _, _ = feed.Write([]byte("the beginning")) }()
 	}
-	out := make(chan outcome, 1)
+	out, begun := make(chan outcome, 1), make(chan string, 1)
 	go func() {
-		start := time.Now()
 		res, err := c.Do(r)
 		if err != nil {
-			out <- outcome{err: err, took: time.Since(start)}
+			out <- outcome{err: err}
 			return
 		}
 		defer res.Body.Close()
-		b, err := io.ReadAll(res.Body)
-		out <- outcome{res.StatusCode, string(b), res.Close, err, time.Since(start)}
+		in := bufio.NewReader(res.Body)
+		_, _ = in.Peek(1)
+		begun <- path
+		b, err := io.ReadAll(in)
+		out <- outcome{res.StatusCode, string(b), res.Close, err}
 	}()
+	must(g.t, app.come, path, "never came")
+	if path == "/stream" {
+		must(g.t, begun, path, "never began")
+	}
 	return out
 }
 
@@ -121,8 +130,7 @@ func TestARequestUnderWayIsWithdrawn(t *testing.T) {
 			t.Run(path[1:], func(t *testing.T) {
 				g := openGate(t, w.serve)
 				app := newPatient(g)
-				out := g.ask(g.client(g.partner, w.h2), path)
-				must(t, app.come, path, "never came")
+				out := g.ask(g.client(g.partner, w.h2), app, path)
 				start := time.Now()
 				g.exclude()
 				o := <-out
@@ -151,10 +159,8 @@ func TestARequestThatEndsInTimeIsNotBrokenOff(t *testing.T) {
 		g := openGate(t, w.serve, func(g *gate) { g.set.WithdrawalGrace = time.Minute })
 		app := newPatient(g)
 		c := g.client(g.partner, w.h2)
-		stream := g.ask(c, "/stream")
-		must(t, app.come, "/stream", "never came")
-		think := g.ask(c, "/think")
-		must(t, app.come, "/think", "never came")
+		stream := g.ask(c, app, "/stream")
+		think := g.ask(c, app, "/think")
 		g.exclude()
 		g.waitTold(2)
 		close(app.release)
@@ -176,10 +182,8 @@ func TestOnlyTheRequestsThatARuleBarsAreWithdrawn(t *testing.T) {
 		g := openGate(t, w.serve)
 		app := newPatient(g)
 		c := g.client(g.partner, w.h2)
-		stream := g.ask(c, "/stream")
-		must(t, app.come, "/stream", "never came")
-		think := g.ask(c, "/think")
-		must(t, app.come, "/think", "never came")
+		stream := g.ask(c, app, "/stream")
+		think := g.ask(c, app, "/think")
 		p := *allowing(t, partnerDN)
 		p.Rules[0].Paths = []string{"/stream", "/more"}
 		g.configure(func(s *proxy.Settings) { s.Policy = &p })
@@ -187,8 +191,7 @@ func TestOnlyTheRequestsThatARuleBarsAreWithdrawn(t *testing.T) {
 			t.Errorf("what is barred: %+v", o)
 		}
 		must(t, app.gone, "/think", "the application is not told")
-		more := g.ask(c, "/more")
-		must(t, app.come, "/more", "never came")
+		more := g.ask(c, app, "/more")
 		close(app.release)
 		if o := <-stream; o.body != "begun, done" || o.err != nil {
 			t.Errorf("what goes on: %+v", o)
@@ -207,8 +210,7 @@ func TestARequestOfAClientWhoseCAIsGone(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
 		g := openGate(t, w.serve)
 		app := newPatient(g)
-		out := g.ask(g.client(g.partner, w.h2), "/think")
-		must(t, app.come, "/think", "never came")
+		out := g.ask(g.client(g.partner, w.h2), app, "/think")
 		g.clientCA = newCA(t, "CN=New CA")
 		g.write()
 		if o := <-out; o.status != 401 || o.body != "401 Unauthorized: unknown-ca\n" || !w.h2 && !o.closed {
@@ -225,8 +227,7 @@ func TestAWithdrawalIsFinal(t *testing.T) {
 	eachWay(t, func(t *testing.T, w way) {
 		g := openGate(t, w.serve, func(g *gate) { g.set.WithdrawalGrace = 300 * time.Millisecond })
 		app := newPatient(g)
-		out := g.ask(g.client(g.partner, w.h2), "/think")
-		must(t, app.come, "/think", "never came")
+		out := g.ask(g.client(g.partner, w.h2), app, "/think")
 		g.exclude()
 		g.waitTold(1)
 		g.configure(func(s *proxy.Settings) { s.Policy = allowing(t, partnerDN) })

@@ -27,10 +27,12 @@ func TestAWithdrawnRequestIsBrokenOffWhenItsTimeIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := new(broken)
 		w, c, _ := withdrawn(b)
+		<-time.After(endingTime)
+		synctest.Wait()
 		if !c.leaving.Load() {
-			t.Error("the client is not asked to leave at once")
+			t.Error("the client is not asked to leave")
 		}
-		<-time.After(moment - time.Millisecond)
+		<-time.After(moment - endingTime - time.Millisecond)
 		synctest.Wait()
 		if len(b.gently) > 0 || w.lost() != nil {
 			t.Errorf("before its time was over it was broken off: %v, %v", b.gently, w.lost())
@@ -68,6 +70,21 @@ func TestAResponseIsBrokenOffInAnyWayAtOnce(t *testing.T) {
 			t.Errorf("broken off gently: %v", b.gently)
 		}
 		w.end()
+	})
+}
+
+// What ends by itself in the moment of a change was an ordinary request.
+func TestARequestThatIsEndingIsNotTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, c, _ := withdrawn(new(broken))
+		if f := w.end(); f != nil {
+			t.Errorf("it ended for %v", f)
+		}
+		<-time.After(time.Hour)
+		synctest.Wait()
+		if c.leaving.Load() {
+			t.Error("the client is asked to leave")
+		}
 	})
 }
 

@@ -155,7 +155,7 @@ func paces(out []*guest, began time.Time) string {
 	for _, p := range protocols {
 		var took []time.Duration
 		for _, g := range out {
-			if g.protocol == p {
+			if g.protocol.String() == p.String() {
 				took = append(took, g.view().stay.at.Sub(began).Round(time.Millisecond))
 			}
 		}

@@ -22,12 +22,30 @@ func (g *gate) status() admin.Ingress {
 		Withdrawn:   g.withdrawn,
 		Certs:       certificates,
 		Warnings:    warnings(certificates.Bundle, g.bound.NeedsRestart(g.cfg)),
+		Report:      g.cfg.Report,
+		CRLPolicy:   string(g.cfg.CRLPolicy),
+		CRLGrace:    g.cfg.CRLGrace,
 		Refusals:    g.ingress.Refusals(),
 	}
 	for i := range g.cfg.Allow {
-		shown.Rules = append(shown.Rules, admin.Rule{Name: g.cfg.Allow[i].Name, Conditions: conditions(&g.cfg.Allow[i])})
+		r := &g.cfg.Allow[i]
+		shown.Rules = append(shown.Rules, admin.Rule{Name: r.Name, Report: r.Report, Conditions: conditions(r)})
+	}
+	for i := range g.cfg.Deny {
+		d := &g.cfg.Deny[i]
+		shown.Deny = append(shown.Deny, admin.Rule{Name: d.Name, Conditions: namings(d)})
 	}
 	return shown
+}
+
+// namings writes out whom d names, as conditions does for a rule.
+func namings(d *config.Deny) []string {
+	r := config.Rule{Subject: d.Subject, Issuer: d.Issuer, CertSHA256: d.CertSHA256, SPKISHA256: d.SPKISHA256}
+	all := conditions(&r)
+	if len(d.Serial) > 0 {
+		all = append(all, "serial: "+strings.Join(texted(d.Serial), " or "))
+	}
+	return all
 }
 
 // status returns what the status page shows of the outlet. The mutex of the

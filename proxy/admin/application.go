@@ -26,6 +26,9 @@ func silenceOf(refusals []RefusalReport, now time.Time) (s silence) {
 		if now.Sub(r.Time) > heed {
 			break
 		}
+		if r.ReportOnly { // the application has answered, or there is another entry
+			continue
+		}
 		s.of++
 		if !slices.Contains([]string{"app-down", "app-timeout", "app-failed"}, r.Reason) {
 			continue
@@ -53,10 +56,14 @@ func (v *Verdict) application(in *IngressReport, now time.Time) {
 		Fix:     "see whether it runs, listens there and is ready, and what its own log says"})
 }
 
-// lapse returns what the headline says of an application that did not answer, or "".
+// lapse returns what the headline says of an application that did not answer, or of
+// rules that do not count, or "".
 func (in *IngressReport) lapse(now time.Time) string {
-	if silenceOf(in.Refusals, now).times == 0 {
-		return ""
+	switch {
+	case silenceOf(in.Refusals, now).times > 0:
+		return "the application%s did not always answer"
+	case in.Report:
+		return "nothing%s is refused by allow"
 	}
-	return "the application%s did not always answer"
+	return ""
 }

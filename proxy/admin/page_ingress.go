@@ -10,9 +10,12 @@ const foldAbove = 12
 func (p *page) ingress(n int, in *IngressReport) {
 	p.listener(n, "ingress", &in.ListenerReport, "Served certificate")
 	p.anchors(n, "Client CAs", "None: no client can pass.", in.Anchors)
+	p.crls(n, in)
 	p.put("\n  </div>\n  <div>\n")
+	p.onTrial(n, in)
 	p.refusals(n, in.Refusals)
-	p.rules(n, in.Rules)
+	p.denies(n, in.Deny)
+	p.rules(n, in)
 	p.put("\n  </div>\n  </div>\n</section>\n")
 }
 
@@ -41,7 +44,7 @@ func (p *page) listener(n int, kind markup, l *ListenerReport, served markup) {
 // card begins a section, which the caller ends.
 func (p *page) card(n int, kind, title markup) {
 	class := markup("card")
-	if kind == "warnings" {
+	if kind == "warnings" || kind == "report" {
 		class = "card warnings"
 	}
 	p.put(`
@@ -147,15 +150,18 @@ func bar(c *Certificate) markup {
 	return markup(p.String())
 }
 
-// A refused is a client that was refused for one reason. Without a Subject it is
-// told by its address.
-type refused struct{ reason, subject, host string }
+// A refused is a client that was refused, or would have been, for one reason. Without
+// a Subject it is told by its address.
+type refused struct {
+	reason, subject, host string
+	reportOnly            bool
+}
 
 func refusedOf(r *RefusalReport) refused {
 	if r.Subject == "" {
-		return refused{reason: r.Reason, host: host(r.Remote)}
+		return refused{reason: r.Reason, host: host(r.Remote), reportOnly: r.ReportOnly}
 	}
-	return refused{reason: r.Reason, subject: r.Subject}
+	return refused{reason: r.Reason, subject: r.Subject, reportOnly: r.ReportOnly}
 }
 
 func host(addr string) string {
@@ -177,6 +183,9 @@ func (p *page) refusal(r *RefusalReport) {
 	} else {
 		p.put(`          <span class="chip">TLS</span>` + "\n")
 	}
+	if r.ReportOnly {
+		p.put(`          <span class="chip">let through: report only</span>` + "\n")
+	}
 	p.put(`          <span class="muted small">%s, from <code>%s</code></span></p>`+"\n", p.ago(r.Time), r.Remote)
 	if r.Explanation != "" {
 		p.put("        <p>%s</p>\n", r.Explanation)
@@ -191,25 +200,15 @@ func (p *page) refusal(r *RefusalReport) {
 	}
 }
 
-func (p *page) rules(n int, rules []Rule) {
+func (p *page) rules(n int, in *IngressReport) {
 	p.card(n, "rules", "Who may pass")
-	if len(rules) == 0 {
-		p.put(`    <p class="empty">No rule: nobody is let in.</p>` + "\n  </section>\n")
-		return
+	switch {
+	case len(in.Rules) > 0:
+		p.entries("Rule", "Conditions, all of them", in.Rules)
+	case in.Report:
+		p.put(`    <p class="empty">No rule.</p>` + "\n")
+	default:
+		p.put(`    <p class="empty">No rule: nobody is let in.</p>` + "\n")
 	}
-	p.put(`    <table>
-      <thead><tr><th scope="col">Rule</th><th scope="col">Conditions, all of them</th></tr></thead>
-      <tbody>
-`)
-	for _, r := range rules {
-		p.put(`      <tr><th scope="row">%s</th><td>`, r.Name)
-		for _, c := range r.Conditions {
-			p.put(`<code class="line">%s</code>`, c)
-		}
-		if len(r.Conditions) == 0 {
-			p.put(`<span class="muted">none: every verified client</span>`)
-		}
-		p.put("</td></tr>\n")
-	}
-	p.put("      </tbody>\n    </table>\n  </section>\n")
+	p.put("  </section>\n")
 }

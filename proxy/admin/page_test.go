@@ -11,6 +11,7 @@ import (
 
 	"github.com/sidegate/sidegate/proxy"
 	"github.com/sidegate/sidegate/proxy/admin"
+	"github.com/sidegate/sidegate/proxy/certs"
 )
 
 // hostile is what a client may have in its certificate, and more.
@@ -22,6 +23,10 @@ func TestHostileTextIsText(t *testing.T) {
 	in := &s.Ingress[0]
 	in.Name, in.Listen, in.Upstream, in.Warnings = hostile, hostile, hostile, []string{hostile}
 	in.Rules = []admin.Rule{{Name: hostile, Conditions: []string{hostile}}}
+	in.Deny, in.CRLPolicy = in.Rules, hostile
+	bundle := *in.Certs.Bundle
+	bundle.CRLs = []*certs.CRL{{File: hostile, Issuer: hostile}}
+	in.Certs.Bundle = &bundle
 	s.Egress = []admin.Egress{{Name: hostile, Listen: hostile, Upstream: hostile, Warnings: []string{hostile}, Certs: in.Certs,
 		Checks:   []string{hostile},
 		Failures: []proxy.Failure{{Time: time.Now(), Reason: "server-" + hostile, Detail: hostile, Server: hostile}}}}

@@ -74,8 +74,12 @@ type ListenerReport struct {
 // IngressReport is one ingress.
 type IngressReport struct {
 	ListenerReport
-	Rules    []Rule          `json:"rules"`
-	Refusals []RefusalReport `json:"refusals"` // newest first
+	Report    bool            `json:"report"` // nothing is refused by the rules
+	Rules     []Rule          `json:"rules"`
+	Deny      []Rule          `json:"deny"`
+	CRLPolicy string          `json:"crlPolicy,omitempty"` // empty where there is no list
+	CRLs      []CRL           `json:"crls"`                // soonest to end first
+	Refusals  []RefusalReport `json:"refusals"`            // newest first; with reportOnly: let through
 }
 
 // EgressReport is one egress.
@@ -143,7 +147,17 @@ func report(s Snapshot) *Report {
 }
 
 func ingressReport(in *Ingress, now time.Time) IngressReport {
-	r := IngressReport{listenerReport(in.Certs, in.Warnings, now), rules(in.Rules), refusals(in.Refusals)}
+	r := IngressReport{
+		ListenerReport: listenerReport(in.Certs, in.Warnings, now),
+		Report:         in.Report,
+		Rules:          rules(in.Rules),
+		Deny:           rules(in.Deny),
+		CRLs:           []CRL{},
+		Refusals:       refusals(in.Refusals),
+	}
+	if b := in.Certs.Bundle; b != nil && len(b.CRLs) > 0 {
+		r.CRLPolicy, r.CRLs = in.CRLPolicy, crls(b.CRLs, in.CRLGrace, now)
+	}
 	r.Name, r.Listen, r.Upstream = in.Name, in.Listen, in.Upstream
 	r.Connections, r.Withdrawn = in.Connections, in.Withdrawn
 	return r
@@ -195,7 +209,7 @@ func warnings(st certs.Status, configured []string) []string {
 func rules(rs []Rule) []Rule {
 	out := make([]Rule, len(rs))
 	for i, r := range rs {
-		out[i] = Rule{Name: r.Name, Conditions: append([]string{}, r.Conditions...)}
+		out[i] = Rule{Name: r.Name, Report: r.Report, Conditions: append([]string{}, r.Conditions...)}
 	}
 	return out
 }

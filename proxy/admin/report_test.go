@@ -22,8 +22,11 @@ import (
 func TestKeysAreStable(t *testing.T) {
 	s := newShop(t).open().breakKey()
 	full := snapshot(s.Status, proxy.Refusal{Time: time.Now(), Remote: "10.0.0.1:1", Status: 403,
-		Reason: "subject-not-allowed", Detail: "d", Subject: "CN=x", Allow: "subject: 'CN=x'"})
-	full.Ingress[0].Warnings = []string{"odd"}
+		Reason: "subject-not-allowed", Detail: "d", Subject: "CN=x", Allow: "subject: 'CN=x'", ReportOnly: true})
+	full.Ingress[0].Certs.Bundle = listed(t, day).Bundle
+	full.Ingress[0].Warnings, full.Ingress[0].CRLPolicy = []string{"odd"}, "strict"
+	full.Ingress[0].Report, full.Ingress[0].Rules[0].Report = true, true
+	full.Ingress[0].Deny = []admin.Rule{{Name: "d", Conditions: []string{"serial: 01"}}}
 	full.Egress = []admin.Egress{partner(s.Status, proxy.Failure{Time: time.Now(), Reason: "server-subject", Detail: "d", Server: "CN=x"})}
 	full.Egress[0].Warnings = []string{"odd"}
 	_, body := ask(t, "GET", status(t, full), "/status.json")

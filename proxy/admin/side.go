@@ -47,7 +47,11 @@ func sides(s Snapshot, r *Report) []side {
 	for i := range r.Ingress {
 		in := &r.Ingress[i]
 		all = append(all, side{ListenerReport: &in.ListenerReport, kind: "ingress", words: ingressWords, status: s.Ingress[i].Certs,
-			peers: func(v *Verdict, now time.Time) { v.application(in, now) },
+			peers: func(v *Verdict, now time.Time) {
+				v.onTrial(in)
+				v.lists(in)
+				v.application(in, now)
+			},
 			lapse: in.lapse,
 		})
 	}

@@ -36,6 +36,10 @@ type Ingress struct {
 	Certs       certs.Status
 	Warnings    []string // beside those of the Bundle, one sentence each
 	Rules       []Rule
+	Deny        []Rule          // the deny entries, likewise
+	Report      bool            // nothing is refused by the rules
+	CRLPolicy   string          // as the configuration spells it
+	CRLGrace    time.Duration   // how long a revocation list counts after its nextUpdate
 	Refusals    []proxy.Refusal // the last ones, newest first
 }
 
@@ -52,8 +56,9 @@ type Egress struct {
 	Failures    []proxy.Failure // the last ones, newest first
 }
 
-// Rule is a rule of an ingress, in words.
+// Rule is a rule or a deny entry of an ingress, in words.
 type Rule struct {
 	Name       string   `json:"name"`
-	Conditions []string `json:"conditions"` // as "subject: CN=…", all of which must be met
+	Report     bool     `json:"report,omitempty"` // it is on trial and lets nobody in
+	Conditions []string `json:"conditions"`       // as "subject: CN=…", all of which must be met
 }

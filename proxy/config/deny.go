@@ -44,6 +44,9 @@ type Deny struct {
 // [policy.Client]: lower-case hex, an even number of digits and no more than it needs.
 type Serial string
 
+// String returns the digits.
+func (s Serial) String() string { return string(s) }
+
 // MarshalText implements [encoding.TextMarshaler].
 func (s Serial) MarshalText() ([]byte, error) { return []byte(s), nil }
 
