@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -78,14 +79,36 @@ func TestAPartnerThatTakesNothingOfARequestIsGivenUp(t *testing.T) {
 	}
 }
 
+// afterwards gives up a request some time after an event.
+type afterwards struct {
+	http.RoundTripper
+	event <-chan struct{}
+	time  time.Duration
+}
+
+// RoundTrip implements http.RoundTripper.
+func (a afterwards) RoundTrip(r *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	go func() {
+		<-a.event
+		time.AfterFunc(a.time, cancel)
+	}()
+	return a.RoundTripper.RoundTrip(r.WithContext(ctx))
+}
+
 // The application is gone, and nobody would hear of a failure.
 func TestAPartnerThatTakesNothingDoesNotHoldAnythingOfAnApplicationThatIsGone(t *testing.T) {
 	o := openOutlet(t, impatient)
 	done := make(chan struct{})
 	defer close(done)
-	o.partner.respond(func(http.ResponseWriter, *http.Request) { <-done })
+	come := make(chan struct{})
+	o.partner.respond(func(http.ResponseWriter, *http.Request) {
+		close(come)
+		<-done
+	})
 	app := o.client(false)
-	app.Timeout = 50 * time.Millisecond
+	app.Transport = afterwards{app.Transport, come, 50 * time.Millisecond} // when all buffers are full
 	if _, err := app.Post(o.url("/"), "", bytes.NewReader(make([]byte, 20<<20))); err == nil {
 		t.Fatal("the POST was answered")
 	}

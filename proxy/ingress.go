@@ -225,8 +225,9 @@ func (perRequest) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // checkResponse refuses a status that HTTP does not have (RFC 9110 §15); interim
-// ones are passed on before. It is the last chance to answer in another way. What is left of the request's body ends with the
-// response: else the end of an early answer waits for a client that sends on.
+// ones are passed on before. It is the last chance to answer in another way. What is
+// left of the request's body ends with the response: else the end of an early answer
+// waits for a client that sends on.
 func checkResponse(r *http.Response) error {
 	if s := r.StatusCode; s != http.StatusSwitchingProtocols && (s < 200 || s > 599) {
 		return fmt.Errorf("status %d is not one of a response", s)
