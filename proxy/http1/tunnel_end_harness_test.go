@@ -2,11 +2,13 @@ package http1
 
 import (
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -104,6 +106,15 @@ func (p *peer) send(b []byte) { _, _ = p.Write(b) }
 func (p *peer) ends(t *testing.T) {
 	t.Helper()
 	if b, err := io.ReadAll(p.in); len(b) > 0 || err != nil {
+		t.Errorf("at the end it reads %q, %v", b, err)
+	}
+}
+
+// isLeft reads to the end of a connection on which the peer has sent what nobody may
+// have read: that can reset it.
+func (p *peer) isLeft(t *testing.T) {
+	t.Helper()
+	if b, err := io.ReadAll(p.in); len(b) > 0 || err != nil && !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("at the end it reads %q, %v", b, err)
 	}
 }

@@ -39,7 +39,7 @@ func TestFarewellComesBetweenFrames(t *testing.T) {
 			w.client.isToldToGo(t, false)
 			w.client.answers()
 			w.takesLeave(t)
-			w.app.ends(t)
+			w.app.isLeft(t)
 			w.ended(t)
 			in, out := len(c.before.client)+len(c.after.client), len(c.before.app)+len(c.after.app)
 			if w.in != int64(in) || w.out != int64(out) || w.err != nil {
