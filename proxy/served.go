@@ -108,7 +108,7 @@ func (x *served) breakOff(gently bool) {
 	}
 	switch {
 	case gently:
-	case x.r.ProtoMajor < 2, x.deadlines.severed() && x.conn.leaving.Load():
+	case x.r.ProtoMajor < 2, x.deadlines.severed() && x.conn.verdict.Load().admitsNothing():
 		// Either there is no other way, or the connection takes not even the reset
 		// of a stream; there is nobody else on it.
 		_ = x.conn.Conn.Close()
