@@ -99,10 +99,24 @@ func isAlert(err error) bool {
 	return is
 }
 
-// sendHTTP2 does the same over HTTP/2, with the connection that there is.
+// endedEarly is all that net/http says of a connection that ended before the
+// request was written.
+const endedEarly = "http2: client conn could not be established"
+
+// sendHTTP2 does the same over HTTP/2, with the connection that there is and once:
+// the transport would answer a GOAWAY with another connection.
 func sendHTTP2(c *tls.Conn, req *http.Request) (*http.Response, error) {
+	once := make(chan net.Conn, 1)
+	once <- c
 	t := &http.Transport{
-		DialTLSContext:         func(context.Context, string, string) (net.Conn, error) { return c, nil },
+		DialTLSContext: func(context.Context, string, string) (net.Conn, error) {
+			select {
+			case c := <-once:
+				return c, nil
+			default:
+				return nil, io.ErrUnexpectedEOF
+			}
+		},
 		Protocols:              new(http.Protocols),
 		MaxResponseHeaderBytes: maxHead,
 		DisableCompression:     true,
@@ -116,6 +130,9 @@ func sendHTTP2(c *tls.Conn, req *http.Request) (*http.Response, error) {
 	_ = c.SetReadDeadline(time.Now())
 	if _, last := c.Read(make([]byte, 1)); isAlert(last) {
 		return nil, last
+	}
+	if err.Error() == endedEarly {
+		return nil, io.ErrUnexpectedEOF
 	}
 	return nil, err
 }
