@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sidegate/sidegate/proxy/minica"
+	"github.com/sidegate/sidegate/proxy/policy"
 )
 
 // bothWays are the annotations of a pod that is called and calls: every object that
@@ -130,7 +131,7 @@ func callsAs(t *testing.T, g *gate, address string, want, old *minica.Cert) erro
 		t.Fatalf("call orders: %v", err)
 	}
 	sees := func(c *minica.Cert) bool {
-		return c != nil && strings.Contains(a.body, fmt.Sprintf("X-Client-Serial: %x\n", c.Leaf.SerialNumber))
+		return c != nil && strings.Contains(a.body, "X-Client-Serial: "+policy.SerialOf(c.Leaf)+"\n")
 	}
 	if a.status != 200 || !strings.HasPrefix(a.body, "GET /orders\n") || !strings.Contains(a.body, "X-Client-Subject: "+allowedSubject+"\n") || !sees(want) && !sees(old) {
 		t.Fatalf("the call to the partner: status %d\n%s", a.status, a.body)
