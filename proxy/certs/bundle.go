@@ -40,6 +40,7 @@ type Bundle struct {
 	proven     *proven        // clients that were verified; nil: none are remembered
 	checks     int            // signatures that sifting a chain may need to check
 	revocation *revocation    // of CRLs; nil: no lists are configured
+	past       []*CRL         // proved lists that were taken away and have no successor, without their entries
 	usage      Usage
 }
 

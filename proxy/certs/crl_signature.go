@@ -64,17 +64,29 @@ func newSignature(list *x509.RevocationList, tbs []byte) (*crlSignature, *CRLErr
 }
 
 // CheckSignatureFrom reports why c is not a list of the CA; the error is a [*CRLError].
-// The name must be the CA's, octet for octet, the key identifiers must be the same
-// where both have one, the CA must be allowed to sign lists (RFC 5280 §4.2.1.3), and
-// the signature must be of its key. The last is worked out once for each key.
+// The name must be the CA's, octet for octet, the CA must be allowed to sign lists
+// (RFC 5280 §4.2.1.3), and the signature must be of its key. The last is worked out
+// once for each key. The key identifiers only say why it is not of it: a CA whose
+// certificate was renewed with another one has the same key, and the same lists.
 func (c *CRL) CheckSignatureFrom(ca *x509.Certificate) error {
 	if problem := c.checkIssuer(ca); problem != nil {
 		return problem
 	}
-	if problem := c.signature.check(ca); problem != nil {
-		return problem
+	problem := c.signature.check(ca)
+	switch {
+	case problem == nil:
+		return nil
+	case len(c.KeyID) > 0 && len(ca.SubjectKeyId) > 0 && !bytes.Equal(c.KeyID, ca.SubjectKeyId):
+		return crlError(CodeCRLIssuer, `is of another key of "%s": it names the key identifier %s, and the CA's is %s`,
+			c.Issuer, shownKeyID(c.KeyID), shownKeyID(ca.SubjectKeyId))
 	}
-	return nil
+	return problem
+}
+
+// signedBy reports whether c has the name of the CA and the signature of its key,
+// whether or not this certificate of the CA allows that: it may have another that does.
+func (c *CRL) signedBy(ca *x509.Certificate) bool {
+	return bytes.Equal(c.RawIssuer, ca.RawSubject) && c.signature.check(ca) == nil
 }
 
 // checkIssuer compares names, and what the CA may do.
@@ -82,9 +94,6 @@ func (c *CRL) checkIssuer(ca *x509.Certificate) *CRLError {
 	switch {
 	case !bytes.Equal(c.RawIssuer, ca.RawSubject):
 		return crlError(CodeCRLIssuer, `is of "%s", not of %s`, c.Issuer, shownSubject(ca))
-	case len(c.KeyID) > 0 && len(ca.SubjectKeyId) > 0 && !bytes.Equal(c.KeyID, ca.SubjectKeyId):
-		return crlError(CodeCRLIssuer, `is of another key of "%s": it names the key identifier %s, and the CA's is %s`,
-			c.Issuer, shownKeyID(c.KeyID), shownKeyID(ca.SubjectKeyId))
 	case ca.Version == 3 && !ca.BasicConstraintsValid, ca.BasicConstraintsValid && !ca.IsCA:
 		return crlError(CodeCRLSignature, "cannot be of %s, which is no CA", shownSubject(ca))
 	case ca.KeyUsage != 0 && ca.KeyUsage&x509.KeyUsageCRLSign == 0:

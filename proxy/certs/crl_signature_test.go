@@ -119,7 +119,7 @@ func checkStrangers(t *testing.T, list *certs.CRL, all ...*minica.CA) {
 }
 
 func TestCRLIsOfTheCA(t *testing.T) {
-	ca := root(t, "Lists")
+	ca, other := root(t, "Lists"), root(t, "Lists").Leaf
 	list := must[*certs.CRL](t)(certs.ParseCRL(must[[]byte](t)(ca.CRL(minica.CRLOptions{}))))
 	tests := []struct {
 		name   string
@@ -132,7 +132,10 @@ func TestCRLIsOfTheCA(t *testing.T) {
 		{"the CA without keyUsage", func(c *x509.Certificate) { c.KeyUsage = 0 }, "good", ""},
 		{"a CA of version 1", func(c *x509.Certificate) { c.Version, c.BasicConstraintsValid, c.IsCA, c.KeyUsage = 1, false, false, 0 }, "good", ""},
 		{"a CA of another name", func(c *x509.Certificate) { c.RawSubject = rdn("Other") }, "crl-issuer", `"CN=Lists", not of "CN=Other"`},
-		{"a CA with another key identifier", func(c *x509.Certificate) { c.SubjectKeyId = []byte{0xab, 1} }, "crl-issuer", "the CA's is ab01"},
+		{"the CA with another key identifier", func(c *x509.Certificate) { c.SubjectKeyId = []byte{0xab, 1} }, "good", ""},
+		{"a CA with another key and its identifier", func(c *x509.Certificate) {
+			c.SubjectKeyId, c.PublicKey, c.RawSubjectPublicKeyInfo = []byte{0xab, 1}, other.PublicKey, other.RawSubjectPublicKeyInfo
+		}, "crl-issuer", "the CA's is ab01"},
 		{"a CA that may not sign lists", func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCertSign }, "crl-signature", "cRLSign"},
 		{"a certificate that is no CA", func(c *x509.Certificate) { c.IsCA = false }, "crl-signature", "no CA"},
 		{"a certificate that does not say", func(c *x509.Certificate) { c.BasicConstraintsValid = false }, "crl-signature", "no CA"},

@@ -35,7 +35,11 @@ func (p *parser) revocations() {
 			}
 		}
 	}
-	if len(p.crls) == 0 || len(p.faults) > before {
+	if len(p.faults) > before {
+		return
+	}
+	if len(p.crls) == 0 {
+		p.forget(p.replaced())
 		return
 	}
 	all = p.newest(all)
@@ -114,10 +118,7 @@ func (p *parser) listWarnings(c checkedList) {
 // as an old list admits whom a newer one revokes. What nobody has proved to be a list
 // of its CA holds up none: else a forged one with a high number would, for good.
 func (p *parser) compare(all []checkedList) {
-	if p.lists == nil {
-		return
-	}
-	for _, old := range p.lists.CRLs {
+	for _, old := range p.replaced() {
 		var heir *CRL
 		for _, c := range all {
 			if c.succeeds(old) && (heir == nil || older(heir, c.CRL)) {
@@ -127,10 +128,35 @@ func (p *parser) compare(all []checkedList) {
 		switch {
 		case heir == nil:
 			p.gone(old)
+			p.forget([]*CRL{old})
 		case older(heir, old) && old.proved():
 			p.fault(&Fault{Code: CodeCRLRollback, File: heir.File, Field: FieldCRL,
-				Problem: heir.named() + " of " + shownTime(heir.ThisUpdate) + " is older than the one in use, which is " + old.named() + " of " + shownTime(old.ThisUpdate),
+				Problem: heir.named() + " of " + shownTime(heir.ThisUpdate) + " is older than the one in use before it, which is " + old.named() + " of " + shownTime(old.ThisUpdate),
 				Fix:     "get the CA's present list; if the CA has begun to count anew, restart this process, which forgets the number"})
+		}
+	}
+}
+
+// maxPast bounds how many lists that were taken away are remembered.
+const maxPast = 64
+
+// replaced returns the lists that were in use, and those that were before them and
+// have no successor yet: an old one does not come in by way of none.
+func (p *parser) replaced() []*CRL {
+	if p.lists == nil {
+		return nil
+	}
+	return slices.Concat(p.lists.CRLs, p.lists.past)
+}
+
+// forget keeps of lists that are not in use any more what it takes to know an older
+// one, and not whom they revoke.
+func (p *parser) forget(lists []*CRL) {
+	for _, c := range lists {
+		if c.proved() && len(p.out.past) < maxPast {
+			mark := *c
+			mark.revoked = nil
+			p.out.past = append(p.out.past, &mark)
 		}
 	}
 }
@@ -138,6 +164,9 @@ func (p *parser) compare(all []checkedList) {
 // gone warns that a CA whose list was in use has none any more, unless it is not
 // trusted any more either.
 func (p *parser) gone(old *CRL) {
+	if old.revoked == nil {
+		return // told when it went
+	}
 	named := func(a *x509.Certificate) bool { return bytes.Equal(a.RawSubject, old.RawIssuer) }
 	trusted := slices.ContainsFunc(p.out.Anchors, named)
 	if p.terms.policy == CRLStrict || !trusted && slices.ContainsFunc(p.lists.Anchors, named) {

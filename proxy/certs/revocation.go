@@ -140,22 +140,29 @@ func (r *revocation) check(chain []*x509.Certificate, now time.Time) (end time.T
 }
 
 // look looks c up in the newest list of its issuer, and returns when that ends to
-// count; zero if there is none and none is wanted.
+// count; zero if there is none and none is wanted. A list that the issuer's key has
+// signed and its certificate does not allow withdraws, but does for no fresh list: the
+// holder of a revoked certificate may choose with which one of the CA he comes.
 func (r *revocation) look(c, issuer *x509.Certificate, now time.Time) (end time.Time, bad *finding) {
 	var list *CRL
 	for _, one := range r.issuers[string(c.RawIssuer)] {
-		if one.CheckSignatureFrom(issuer) == nil && (list == nil || older(list, one)) {
+		if one.signedBy(issuer) && (list == nil || older(list, one)) {
 			list = one
 		}
 	}
-	if list == nil {
+	for _, one := range r.issuers[string(c.RawIssuer)] {
+		if list == nil || older(one, list) || !one.signedBy(issuer) {
+			continue // but of two as new as each other, both count
+		}
+		if entry, found := one.Find(c.SerialNumber); found {
+			return end, &finding{reason: ReasonRevoked, cert: c, issuer: issuer, list: one, entry: entry}
+		}
+	}
+	if list == nil || list.checkIssuer(issuer) != nil {
 		if r.policy == CRLStrict {
 			bad = &finding{reason: ReasonCRLMissing, cert: c, issuer: issuer}
 		}
 		return end, bad
-	}
-	if entry, found := list.Find(c.SerialNumber); found {
-		return end, &finding{reason: ReasonRevoked, cert: c, issuer: issuer, list: list, entry: entry}
 	}
 	if end = r.end(list); now.After(end) {
 		bad = &finding{reason: ReasonCRLExpired, cert: c, issuer: issuer, list: list}
@@ -164,12 +171,18 @@ func (r *revocation) look(c, issuer *x509.Certificate, now time.Time) (end time.
 }
 
 // older reports whether a was made before b, of two lists of one CA: by their numbers,
-// which only grow (RFC 5280 §5.2.3), else by their dates.
+// which only grow and which every list must have (RFC 5280 §5.2.3), else by their
+// dates. One without a number is older than any that has one: were the two compared
+// by date, three lists could each be older than the next, and none be the newest.
 func older(a, b *CRL) bool {
-	if a.Number != nil && b.Number != nil {
-		if order := a.Number.Cmp(b.Number); order != 0 {
-			return order < 0
-		}
+	switch {
+	case a.Number == nil && b.Number == nil:
+		return a.ThisUpdate.Before(b.ThisUpdate)
+	case a.Number == nil || b.Number == nil:
+		return a.Number == nil
+	}
+	if order := a.Number.Cmp(b.Number); order != 0 {
+		return order < 0
 	}
 	return a.ThisUpdate.Before(b.ThisUpdate)
 }

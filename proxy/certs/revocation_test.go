@@ -24,6 +24,7 @@ type revoking struct {
 	trusted        []*minica.CA
 	files          [][]byte // in crl
 	earlier        [][]byte // in crl before
+	listless       bool     // there is no crl
 	grace          time.Duration
 }
 
@@ -98,7 +99,9 @@ func (w *revoking) open(o certs.Options) (*certs.Store, error) {
 		}
 		o.Before = store.Current()
 	}
-	files.CRL = []string{plain(w.t, lying(w.files))}
+	if files.CRL = nil; !w.listless {
+		files.CRL = []string{plain(w.t, lying(w.files))}
+	}
 	return certs.Open(files, o)
 }
 
