@@ -33,6 +33,7 @@ type crlSignature struct {
 
 	mu       sync.Mutex
 	outcomes map[[sha256.Size]byte]*CRLError // by the digest of the public key
+	prover   *x509.Certificate               // a CA whose key the signature is of; nil: none was seen yet
 }
 
 // newSignature keeps what is needed of a list whose tbsCertList is tbs.
@@ -122,6 +123,9 @@ func (s *crlSignature) check(ca *x509.Certificate) *CRLError {
 		s.outcomes = make(map[[sha256.Size]byte]*CRLError)
 	}
 	s.outcomes[sum] = problem
+	if problem == nil {
+		s.prover = ca
+	}
 	return problem
 }
 

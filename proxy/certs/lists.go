@@ -86,10 +86,12 @@ func (r *reading) listDirectory(path string) {
 	for _, name := range visible(names) {
 		file := filepath.Join(path, name)
 		switch {
-		case !namesList(name):
-			reasons = append(reasons, name+" by its name")
 		case r.isDir(file):
+			r.odd(file, "is left out: it is a directory, and lists are looked for in %s itself", path)
 			reasons = append(reasons, name+" as it is a directory")
+		case !namesList(name):
+			r.odd(file, "is left out: its name does not end in .crl, .pem, .der or .r0, as those of revocation lists do; rename it if it is one")
+			reasons = append(reasons, name+" by its name")
 		case r.list(file, true):
 			found = true
 		default:
@@ -105,7 +107,7 @@ func (r *reading) listDirectory(path string) {
 // namesList reports whether a file of a directory may be a list by its name. OpenSSL
 // finds lists under the hash of their issuer, with .r0, .r1 and so on.
 func namesList(name string) bool {
-	extension := filepath.Ext(name)
+	extension := strings.ToLower(filepath.Ext(name))
 	if number, ok := strings.CutPrefix(extension, ".r"); ok {
 		_, err := strconv.ParseUint(number, 10, 16)
 		return err == nil

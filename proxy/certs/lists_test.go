@@ -50,7 +50,7 @@ func TestListsOfADirectory(t *testing.T) {
 	dir := plain(t, folder{
 		"one.crl":     numbered(t, one, 1),
 		"two.pem":     crlPEM(numbered(t, two, 1)),
-		"three.der":   numbered(t, three, 1),
+		"THREE.CRL":   numbered(t, three, 1),
 		"0a1b2c3d.r0": join([]byte("Issuer: Four\n"), crlPEM(numbered(t, four, 1)), four.PEM()),
 		"one-ca.pem":  one.PEM(),
 		"ca.der":      one.Leaf.Raw,
@@ -70,12 +70,12 @@ func TestListsOfADirectory(t *testing.T) {
 	}
 	b := store.Current()
 	// A list under two names is one list.
-	want := []string{"CN=Four in 0a1b2c3d.r0", "CN=One in copy.r1", "CN=Three in three.der", "CN=Two in two.pem"}
+	want := []string{"CN=Four in 0a1b2c3d.r0", "CN=Three in THREE.CRL", "CN=One in copy.r1", "CN=Two in two.pem"}
 	if diff := cmp.Diff(want, held(b)); diff != "" {
 		t.Errorf("lists; -want +got:\n%s", diff)
 	}
 	left := slices.DeleteFunc(odds(b), func(o string) bool { return strings.HasPrefix(o, certs.CodeCRLUnknownIssuer) })
-	if diff := cmp.Diff([]string{"left-out ca.der", "left-out one-ca.pem"}, left); diff != "" {
+	if diff := cmp.Diff([]string{"left-out ca.der", "left-out notes.txt", "left-out old.crl", "left-out one-ca.pem", "left-out x.rx"}, left); diff != "" {
 		t.Errorf("oddities; -want +got:\n%s\n%s", diff, b.Warnings)
 	}
 }

@@ -2,6 +2,7 @@ package certs
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/x509"
 	"slices"
 )
@@ -87,10 +88,11 @@ func (c checkedList) sameCA(other checkedList) bool {
 	return other.signer != nil && bytes.Equal(c.RawIssuer, other.RawIssuer) && samePublicKey(c.signer.PublicKey, other.signer.PublicKey)
 }
 
-// succeeds reports whether c is of the same CA and key as a list of before.
+// succeeds reports whether c is of the same CA and key as a list of before. Names and
+// key identifiers decide only where no key is known: anybody can write them into a list.
 func (c checkedList) succeeds(old *CRL) bool {
-	if c.signer != nil {
-		return old.CheckSignatureFrom(c.signer) == nil
+	if by := cmp.Or(c.signer, old.prover()); by != nil {
+		return old.signedBy(by) && c.signedBy(by)
 	}
 	return bytes.Equal(c.RawIssuer, old.RawIssuer) && bytes.Equal(c.KeyID, old.KeyID)
 }
@@ -129,7 +131,7 @@ func (p *parser) compare(all []checkedList) {
 		case heir == nil:
 			p.gone(old)
 			p.forget([]*CRL{old})
-		case older(heir, old) && old.proved():
+		case older(heir, old) && old.prover() != nil:
 			p.fault(&Fault{Code: CodeCRLRollback, File: heir.File, Field: FieldCRL,
 				Problem: heir.named() + " of " + shownTime(heir.ThisUpdate) + " is older than the one in use before it, which is " + old.named() + " of " + shownTime(old.ThisUpdate),
 				Fix:     "get the CA's present list; if the CA has begun to count anew, restart this process, which forgets the number"})
@@ -153,7 +155,7 @@ func (p *parser) replaced() []*CRL {
 // one, and not whom they revoke.
 func (p *parser) forget(lists []*CRL) {
 	for _, c := range lists {
-		if c.proved() && len(p.out.past) < maxPast {
+		if c.prover() != nil && len(p.out.past) < maxPast {
 			mark := *c
 			mark.revoked = nil
 			p.out.past = append(p.out.past, &mark)

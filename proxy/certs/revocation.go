@@ -141,33 +141,43 @@ func (r *revocation) check(chain []*x509.Certificate, now time.Time) (end time.T
 
 // look looks c up in the newest list of its issuer, and returns when that ends to
 // count; zero if there is none and none is wanted. A list that the issuer's key has
-// signed and its certificate does not allow withdraws, but does for no fresh list: the
-// holder of a revoked certificate may choose with which one of the CA he comes.
+// signed and its certificate does not allow counts against c, but is none that strict
+// asks for: the holder of a revoked certificate may choose with which one of the CA he
+// comes.
 func (r *revocation) look(c, issuer *x509.Certificate, now time.Time) (end time.Time, bad *finding) {
-	var list *CRL
-	for _, one := range r.issuers[string(c.RawIssuer)] {
-		if one.signedBy(issuer) && (list == nil || older(list, one)) {
-			list = one
-		}
-	}
-	for _, one := range r.issuers[string(c.RawIssuer)] {
-		if list == nil || older(one, list) || !one.signedBy(issuer) {
-			continue // but of two as new as each other, both count
-		}
+	lists := r.of(issuer)
+	for _, one := range lists {
 		if entry, found := one.Find(c.SerialNumber); found {
 			return end, &finding{reason: ReasonRevoked, cert: c, issuer: issuer, list: one, entry: entry}
 		}
 	}
-	if list == nil || list.checkIssuer(issuer) != nil {
-		if r.policy == CRLStrict {
-			bad = &finding{reason: ReasonCRLMissing, cert: c, issuer: issuer}
-		}
-		return end, bad
+	if r.policy == CRLStrict && (len(lists) == 0 || lists[0].checkIssuer(issuer) != nil) {
+		return end, &finding{reason: ReasonCRLMissing, cert: c, issuer: issuer}
 	}
-	if end = r.end(list); now.After(end) {
-		bad = &finding{reason: ReasonCRLExpired, cert: c, issuer: issuer, list: list}
+	for _, one := range lists {
+		switch until := r.end(one); {
+		case now.After(until):
+			bad = &finding{reason: ReasonCRLExpired, cert: c, issuer: issuer, list: one}
+		case end.IsZero() || until.Before(end):
+			end = until
+		}
 	}
 	return end, bad
+}
+
+// of returns the newest list that the key of issuer signed. There may be more that are
+// as new as it.
+func (r *revocation) of(issuer *x509.Certificate) (newest []*CRL) {
+	for _, one := range r.issuers[string(issuer.RawSubject)] {
+		switch {
+		case !one.signedBy(issuer):
+		case len(newest) == 0 || older(newest[0], one):
+			newest = []*CRL{one}
+		case !older(one, newest[0]):
+			newest = append(newest, one)
+		}
+	}
+	return newest
 }
 
 // older reports whether a was made before b, of two lists of one CA: by their numbers,
@@ -248,15 +258,10 @@ func (c *CRL) signer(anchors []*x509.Certificate) (by *x509.Certificate, err err
 	return nil, err
 }
 
-// proved reports whether a CA was found to have signed c: an anchor, or one above a
-// peer that was verified. No other is ever asked for.
-func (c *CRL) proved() bool {
+// prover returns a CA that was found to have signed c: an anchor, or one above a peer
+// that was verified, as no other is ever asked for. It is nil as long as there is none.
+func (c *CRL) prover() *x509.Certificate {
 	c.signature.mu.Lock()
 	defer c.signature.mu.Unlock()
-	for _, problem := range c.signature.outcomes {
-		if problem == nil {
-			return true
-		}
-	}
-	return false
+	return c.signature.prover
 }

@@ -87,6 +87,36 @@ var revocationCases = []revocationCase{
 		w.listWith(w.issuing, minica.CRLOptions{Number: 2})
 	}, "ok", "ok"},
 
+	{"two lists of one CA of the same number and date, one names the client", func(w *revoking) {
+		w.list(w.root)
+		at := time.Now().Add(-time.Hour)
+		w.listWith(w.issuing, minica.CRLOptions{Number: 1, ThisUpdate: at})
+		w.listWith(w.issuing, minica.CRLOptions{Number: 1, ThisUpdate: at, Revoked: revoked(w.client.Leaf)})
+	}, certs.ReasonRevoked, certs.ReasonRevoked},
+
+	{"the client is revoked and brings a certificate of its CA with another key identifier", func(w *revoking) {
+		w.list(w.root)
+		w.list(w.issuing, w.client.Leaf)
+		w.bring(otherKeyID)
+	}, certs.ReasonRevoked, certs.ReasonRevoked},
+	{"the client is revoked and brings a certificate of its CA that may not sign lists", func(w *revoking) {
+		w.list(w.root)
+		w.list(w.issuing, w.client.Leaf)
+		w.bring(noCRLSign)
+	}, certs.ReasonRevoked, certs.ReasonRevoked},
+	{"the client is good and brings a certificate of its CA that may not sign lists", func(w *revoking) { w.good(); w.bring(noCRLSign) },
+		"ok", certs.ReasonCRLMissing},
+	{"a list has expired, and the client brings a certificate of its CA that may not sign lists", func(w *revoking) {
+		w.list(w.root)
+		w.expired(w.issuing)
+		w.bring(noCRLSign)
+	}, certs.ReasonCRLExpired, certs.ReasonCRLMissing},
+	{"a trusted CA was renewed with another key identifier, and its list names the client", func(w *revoking) {
+		renewed := must[*minica.CA](w.t)(minica.New(minica.Options{RawSubject: w.issuing.Leaf.RawSubject, Key: w.issuing.Key, Change: otherKeyID}))
+		w.trusted, w.shown = cas(w.issuing, renewed), w.shown[:1]
+		w.list(w.issuing, w.client.Leaf)
+	}, certs.ReasonRevoked, certs.ReasonRevoked},
+
 	{"the intermediate CA is trusted, the root is not", func(w *revoking) { w.trusted = cas(w.issuing); w.list(w.issuing) }, "ok", "ok"},
 	{"the intermediate CA is trusted and revokes the client", func(w *revoking) { w.trusted = cas(w.issuing); w.list(w.issuing, w.client.Leaf) },
 		certs.ReasonRevoked, certs.ReasonRevoked},

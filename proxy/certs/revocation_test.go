@@ -74,6 +74,15 @@ func (w *revoking) crossSign() *minica.CA {
 	return cross
 }
 
+// bring has the client come with another certificate of its CA: the same name and key.
+func (w *revoking) bring(change func(*x509.Certificate)) {
+	twin := subCA(w.t, w.root, minica.Options{RawSubject: w.issuing.Leaf.RawSubject, Key: w.issuing.Key, Change: change})
+	w.shown = []*x509.Certificate{w.client.Leaf, twin.Leaf}
+}
+
+func otherKeyID(c *x509.Certificate) { c.SubjectKeyId = []byte{1, 2, 3, 4} }
+func noCRLSign(c *x509.Certificate)  { c.KeyUsage = x509.KeyUsageCertSign }
+
 // folder is the directory crl.
 func lying(files [][]byte) folder {
 	f := folder{}
