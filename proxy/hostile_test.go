@@ -2,9 +2,7 @@ package proxy_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -17,7 +15,6 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 
 	"github.com/sidegate/sidegate/proxy"
 	"github.com/sidegate/sidegate/proxy/policy"
@@ -59,33 +56,6 @@ func readHead(in *bufio.Reader) string {
 			return head.String()
 		}
 	}
-}
-
-// An h2conn is an HTTP/2 connection driven frame by frame.
-type h2conn struct {
-	*tls.Conn
-	*http2.Framer
-	block bytes.Buffer
-	enc   *hpack.Encoder
-}
-
-func (g *gate) h2conn(settings ...http2.Setting) *h2conn {
-	g.t.Helper()
-	c := g.dial(g.partner, func(c *tls.Config) { c.NextProtos = []string{"h2"} })
-	g.t.Cleanup(func() { _ = c.Close() })
-	h := &h2conn{Conn: c, Framer: http2.NewFramer(c, c)}
-	h.enc = hpack.NewEncoder(&h.block)
-	_, _ = io.WriteString(c, http2.ClientPreface)
-	_ = h.WriteSettings(settings...)
-	return h
-}
-
-func (h *h2conn) request(stream uint32, method string, end bool) {
-	h.block.Reset()
-	for _, f := range [][2]string{{":method", method}, {":scheme", "https"}, {":authority", "a.example"}, {":path", "/"}} {
-		_ = h.enc.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]})
-	}
-	_ = h.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: h.block.Bytes(), EndHeaders: true, EndStream: end})
 }
 
 func TestClientThatOpensNoWindowDoesNotHoldTheApplication(t *testing.T) {
