@@ -37,9 +37,10 @@ type Files struct {
 	// type X509 CRL; certificates beside those are passed over.
 	//
 	// Of a directory, the files count whose name ends in .crl, .pem, .der, or .r and a
-	// number, in any case, and does not begin with a dot. What else lies there, as a
-	// directory or the certificate of a CA, is left out, with a warning. A directory
-	// without any list is a Fault.
+	// number, in any case, and does not begin with a dot; directories below it do not.
+	// Of those, a file without a list in it is left out, with a warning, as the
+	// certificate of a CA often lies beside its list. A directory without any list is
+	// a Fault.
 	CRL []string
 }
 

@@ -86,12 +86,10 @@ func (r *reading) listDirectory(path string) {
 	for _, name := range visible(names) {
 		file := filepath.Join(path, name)
 		switch {
-		case r.isDir(file):
-			r.odd(file, "is left out: it is a directory, and lists are looked for in %s itself", path)
-			reasons = append(reasons, name+" as it is a directory")
-		case !namesList(name):
-			r.odd(file, "is left out: its name does not end in .crl, .pem, .der or .r0, as those of revocation lists do; rename it if it is one")
+		case !namesList(name): // nothing is said of it: who replaces a list writes it under another name first
 			reasons = append(reasons, name+" by its name")
+		case r.isDir(file):
+			reasons = append(reasons, name+" as it is a directory")
 		case r.list(file, true):
 			found = true
 		default:

@@ -119,8 +119,8 @@ func TestABadListChangesNothing(t *testing.T) {
 		return reason(t, err)
 	}
 	for _, bad := range [][]byte{numbered(t, ca, 4), numbered(t, root(t, "Root"), 6), []byte("<html>")} {
-		replace(t, lists, "root.crl", folder{"root.crl": bad})
 		failures := store.Status().Failures
+		replace(t, lists, "root.crl", folder{"root.crl": bad})
 		eventually(t, "the list is refused", func() bool { return store.Status().Failures > failures })
 		if store.Current() != first || verdict() != "ok" {
 			t.Errorf("a bad list was taken into use: %s", verdict())
