@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sidegate/sidegate/proxy/policy"
 	"github.com/sidegate/sidegate/proxy/subject"
 )
 
@@ -31,7 +32,8 @@ wins over a HOST:PORT of the same name.
     -o text      one Subject a line, in canonical form (the default)
     -o yaml      rules for "allow:" of the configuration
     -o json      an array of objects with source, subject, issuer, serial (hex),
-                 fingerprint (SHA-256 of the certificate, hex), notAfter, dnsNames
+                 fingerprint (SHA-256 of the certificate, hex), spkiSHA256 (of its
+                 key), notAfter, dnsNames
 
 The first certificate of a file is that of its holder; those after it belong to
 CAs. A Subject that can be read in two ways is refused here, as it is when a
@@ -95,6 +97,7 @@ type identity struct {
 	Issuer      string    `json:"issuer"`
 	Serial      string    `json:"serial"`
 	Fingerprint string    `json:"fingerprint"`
+	SPKISHA256  string    `json:"spkiSHA256"` // of the public key, as rules and deny entries have it
 	NotAfter    time.Time `json:"notAfter"`
 	DNSNames    []string  `json:"dnsNames"`
 	server      bool      // a TLS server presented it, and nobody verified it
@@ -114,16 +117,13 @@ func identify(c *x509.Certificate) (identity, error) {
 	if err != nil {
 		return identity{}, fmt.Errorf("the Issuer would be refused: %w", err)
 	}
-	fingerprint := sha256.Sum256(c.Raw)
-	serial := c.SerialNumber.Text(16)
-	if len(serial)%2 == 1 {
-		serial = "0" + serial
-	}
+	fingerprint, key := sha256.Sum256(c.Raw), sha256.Sum256(c.RawSubjectPublicKeyInfo)
 	return identity{
 		Subject:     holder.String(),
 		Issuer:      issuer.String(),
-		Serial:      serial,
+		Serial:      policy.SerialOf(c),
 		Fingerprint: hex.EncodeToString(fingerprint[:]),
+		SPKISHA256:  hex.EncodeToString(key[:]),
 		NotAfter:    c.NotAfter.UTC(),
 		DNSNames:    append([]string{}, c.DNSNames...),
 	}, nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sidegate/sidegate/proxy/certs"
+	"github.com/sidegate/sidegate/proxy/policy"
 	"github.com/sidegate/sidegate/proxy/subject"
 )
 
@@ -45,7 +46,7 @@ func certificate(it certs.Item, now time.Time) Certificate {
 		File:      it.File,
 		Subject:   name(c.RawSubject),
 		Issuer:    name(c.RawIssuer),
-		Serial:    serial(c),
+		Serial:    policy.SerialOf(c),
 		Names:     names(c),
 		SHA256:    hex.EncodeToString(sum[:]),
 		NotBefore: c.NotBefore.UTC(),
@@ -64,16 +65,6 @@ func name(der []byte) string {
 		return "(" + err.Error() + ")"
 	}
 	return n.String()
-}
-
-// serial returns the serial number as the X-Client-Serial header has it: hex, an
-// even number of digits.
-func serial(c *x509.Certificate) string {
-	s := c.SerialNumber.Text(16)
-	if len(s)%2 == 1 {
-		s = "0" + s
-	}
-	return s
 }
 
 func names(c *x509.Certificate) []string {

@@ -11,8 +11,8 @@ import (
 // Deny refuses the clients that it names, in one way.
 //
 // An entry has one of `subject`, `issuer` with `serial`, `certSHA256` and `spkiSHA256`; any of the
-// listed values will do. What to paste stands in the log line of every request of the client, and
-// `sidegate subject FILE` prints it.
+// listed values will do. Subject, issuer, serial number and fingerprint, which is `certSHA256`, stand in the log
+// line of every request that is refused; `sidegate subject -o json FILE` prints them and `spkiSHA256`.
 type Deny struct {
 	// What the entry is called in logs. Letters, digits, `.`, `_` and `-`, at most 63 of them,
 	// unique in its list.

@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/sidegate/sidegate/proxy/policy"
 	"github.com/sidegate/sidegate/proxy/subject"
 )
 
@@ -57,7 +58,7 @@ func (r *Report) event(c *calendar, u *unit) {
 	c.line("DTSTART;VALUE=DATE:" + day.UTC().Format("20060102"))
 	c.line("SUMMARY:" + escaped(fmt.Sprintf("Renew the certificate of %s, which ends on %s", u.called(), end.UTC().Format(time.DateOnly))))
 	c.line("DESCRIPTION:" + escaped(fmt.Sprintf("The certificate %s, serial %s, in %s, or its chain, ends on %s.\nMake the request with:\n\nsidegate csr --renew %s --key FILE",
-		name, serialOf(u.leaf.cert), plain(u.leaf.file.name), end.UTC().Format(time.RFC3339), plain(u.leaf.file.operand("CERT")))))
+		name, policy.SerialOf(u.leaf.cert), plain(u.leaf.file.name), end.UTC().Format(time.RFC3339), plain(u.leaf.file.operand("CERT")))))
 	c.line("TRANSP:TRANSPARENT")
 	c.line("BEGIN:VALARM")
 	c.line("ACTION:DISPLAY")

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sidegate/sidegate/proxy/policy"
 	"github.com/sidegate/sidegate/proxy/subject"
 )
 
@@ -78,7 +79,7 @@ func (r *Report) describe(p placed, role string) Certificate {
 	c := p.cert
 	fingerprint := sha256.Sum256(c.Raw)
 	return Certificate{File: plain(p.file.name), Number: p.at + 1, Role: role, Subject: nameOf(c), Issuer: issuerOf(c),
-		Serial: serialOf(c), Fingerprint: hex.EncodeToString(fingerprint[:]), NotBefore: c.NotBefore.UTC(), NotAfter: c.NotAfter.UTC(),
+		Serial: policy.SerialOf(c), Fingerprint: hex.EncodeToString(fingerprint[:]), NotBefore: c.NotBefore.UTC(), NotAfter: c.NotAfter.UTC(),
 		DaysLeft: daysLeft(c, r.Now), Names: namesIn(c), Key: keyKind(c.PublicKey), SignatureAlg: c.SignatureAlgorithm.String(),
 		Usages: usagesOf(c)}
 }
@@ -100,15 +101,6 @@ func shown(der []byte, fallback string) string {
 		return plain(name.String())
 	}
 	return plain(fallback)
-}
-
-// serialOf writes whole octets, as openssl does.
-func serialOf(c *x509.Certificate) string {
-	s := c.SerialNumber.Text(16)
-	if len(s)%2 == 1 {
-		s = "0" + s
-	}
-	return s
 }
 
 // daysLeft counts whole days.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sidegate/sidegate/proxy/certs"
+	"github.com/sidegate/sidegate/proxy/policy"
 )
 
 // listFixes are what to do about lists that cannot be used, or are odd.
@@ -257,7 +258,7 @@ func revoked(b *certs.Bundle, presented []*x509.Certificate, own bool) *Revoked 
 			if !found || !bytes.Equal(c.RawIssuer, cert.RawIssuer) || !slices.ContainsFunc(cas, signed) {
 				continue
 			}
-			v := &Revoked{Subject: nameOf(cert), Serial: serialOf(cert), Date: entry.Date, Reason: entry.Reason, File: plain(c.File), Issuer: plain(c.Issuer)}
+			v := &Revoked{Subject: nameOf(cert), Serial: policy.SerialOf(cert), Date: entry.Date, Reason: entry.Reason, File: plain(c.File), Issuer: plain(c.Issuer)}
 			if c.Number != nil {
 				v.Number = c.Number.String()
 			}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/sidegate/sidegate/proxy/certs"
+	"github.com/sidegate/sidegate/proxy/policy"
 )
 
 // The roles that a certificate can have in a Report.
@@ -163,11 +164,11 @@ func (r *Report) mismatch(u *unit, f *file, all []placed) {
 	owner := fmt.Sprintf("no certificate at hand has it (SHA-256 of its public key %s)", spkiOf(key))
 	for _, p := range all {
 		if samePublicKey(key, p.cert.PublicKey) {
-			owner = fmt.Sprintf("it is the key of %s, serial %s, in %q", named(p.cert), serialOf(p.cert), p.file.name)
+			owner = fmt.Sprintf("it is the key of %s, serial %s, in %q", named(p.cert), policy.SerialOf(p.cert), p.file.name)
 		}
 	}
 	r.add(Finding{Word: certs.CodeKeyMismatch, Severity: Error, Listener: u.listener, File: f.name,
-		Problem: fmt.Sprintf("the private key is not that of %s, serial %s, in %q: %s", named(u.leaf.cert), serialOf(u.leaf.cert), u.leaf.file.name, owner),
+		Problem: fmt.Sprintf("the private key is not that of %s, serial %s, in %q: %s", named(u.leaf.cert), policy.SerialOf(u.leaf.cert), u.leaf.file.name, owner),
 		Fix: fmt.Sprintf("put the key here that the certificate was requested with; if it is lost, request a new certificate with this one: sidegate csr --renew %s --key %s",
 			u.leaf.file.operand("CERT"), f.operand("KEY")),
 		PeersSay: sayings[certs.CodeKeyMismatch]})
