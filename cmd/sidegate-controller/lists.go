@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"time"
 
@@ -17,16 +16,13 @@ import (
 // listBlock is the type of a revocation list in PEM (RFC 7468 §6).
 const listBlock = "X509 CRL"
 
-// listNames are the keys under which a sidecar looks for lists in a directory.
-var listNames = regexp.MustCompile(`[.](crl|pem|der|r[0-9]{1,5})$`)
-
 // addLists adds what can be said of revocation lists without their CAs: which
 // cannot be used, and which are out of date. What holds other things is left out, as
 // sidecars do. If own, a configuration names the files, and nothing is missing.
 func (v *verdict) addLists(files certs.Contents, own bool, now time.Time) {
 	found := false
 	for _, key := range slices.Sorted(maps.Keys(files)) {
-		if !listNames.MatchString(key) {
+		if !certs.NamesList(key) {
 			continue
 		}
 		lists, err := listsIn(files[key])

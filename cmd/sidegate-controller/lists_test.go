@@ -52,6 +52,8 @@ func TestJudgementsOfRevocationLists(t *testing.T) {
 		{"PEM that is cut short", certs.Contents{"a.crl": good[:90]}, false, []string{reasonNotParsable}},
 		{"a list that is whole and one that is not", certs.Contents{"a.crl": slices.Concat(good, good[:90])}, false, []string{reasonNotParsable}},
 		{"certificates alone", certs.Contents{"a.pem": leaf, "b.crl": p.ca.Leaf.Raw}, false, []string{reasonNoList}},
+		{"a list in capitals", certs.Contents{"ISSUING.CRL": good}, false, nil},
+		{"lists by the names of openssl rehash", certs.Contents{"0a1b2c3d.r0": good, "0a1b2c3d.r70000": []byte("x")}, false, nil},
 		{"a list by another name", certs.Contents{"a.txt": good}, false, []string{reasonNoList}},
 		{"nothing", nil, false, []string{reasonNoList}},
 		{"nothing, and a configuration", nil, true, nil},

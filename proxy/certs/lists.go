@@ -86,7 +86,7 @@ func (r *reading) listDirectory(path string) {
 	for _, name := range visible(names) {
 		file := filepath.Join(path, name)
 		switch {
-		case !namesList(name): // nothing is said of it: who replaces a list writes it under another name first
+		case !NamesList(name): // nothing is said of it: who replaces a list writes it under another name first
 			reasons = append(reasons, name+" by its name")
 		case r.isDir(file):
 			reasons = append(reasons, name+" as it is a directory")
@@ -102,9 +102,10 @@ func (r *reading) listDirectory(path string) {
 	}
 }
 
-// namesList reports whether a file of a directory may be a list by its name. OpenSSL
-// finds lists under the hash of their issuer, with .r0, .r1 and so on.
-func namesList(name string) bool {
+// NamesList reports whether a file of a directory in [Files.CRL] is looked at: its name
+// ends, in letters of either case, in .crl, .pem or .der, or as OpenSSL names lists by
+// the hash of their issuer, in .r0, .r1 and so on.
+func NamesList(name string) bool {
 	extension := strings.ToLower(filepath.Ext(name))
 	if number, ok := strings.CutPrefix(extension, ".r"); ok {
 		_, err := strconv.ParseUint(number, 10, 16)

@@ -127,6 +127,22 @@ func TestListFilesThatCannotBeRead(t *testing.T) {
 	}
 }
 
+func TestListsTogetherAreBounded(t *testing.T) {
+	dir := plain(t, folder{"a.crl": nil, "b.crl": nil, "c.crl": numbered(t, root(t, "Root"), 1)})
+	for _, sparse := range []string{"a.crl", "b.crl"} {
+		if err := os.Truncate(filepath.Join(dir, sparse), certs.MaxListFile); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := certs.Open(certs.Files{CRL: []string{dir}}, certs.Options{})
+	if got := codes(t, err, dir); !slices.Contains(got, "too-large c.crl") || slices.Contains(got, "too-large b.crl") {
+		t.Errorf("%q, want the third to be too large", got)
+	}
+	if !strings.Contains(texts(err), "256 MiB") {
+		t.Errorf("the bound is not named: %s", texts(err))
+	}
+}
+
 // A private key beside a list is told, and the list counts.
 func TestAKeyBesideAListIsTold(t *testing.T) {
 	ca := root(t, "Root")
