@@ -66,6 +66,7 @@ func (r *Report) authorities(listener string, files certs.Files, o certs.Options
 	}
 	if len(files.CRL) > 0 {
 		r.lists(h)
+		r.passedOver(listener, files.CRL)
 	}
 	return t
 }

@@ -130,6 +130,37 @@ func (r *Report) glance(path string) (files []*file) {
 	return files
 }
 
+// passedOver warns of revocation lists in the directories of crl that no sidecar looks
+// at, because of their names: whoever put them there believes that they count. A
+// running one says nothing of them, as whoever replaces a list writes it under another
+// name first.
+func (r *Report) passedOver(listener string, paths []string) {
+	for _, dir := range paths {
+		entries, _ := os.ReadDir(dir) // what is none, and what cannot be listed, has been told
+		for _, e := range entries[:min(len(entries), maxFiles)] {
+			path := filepath.Join(dir, e.Name())
+			if strings.HasPrefix(e.Name(), ".") || certs.NamesList(e.Name()) || !r.holdsList(path) {
+				continue
+			}
+			r.add(Finding{Word: certs.CodeLeftOut, Severity: Warning, Listener: listener, File: path,
+				Problem: "it holds a revocation list, which does not count: of a directory, sidecars look at files whose names end in .crl, .pem or .der",
+				Fix:     "give it such a name; or take it out of the directory if it is not to count"})
+		}
+	}
+}
+
+// holdsList reports whether there is a revocation list in a file that can be read.
+func (r *Report) holdsList(path string) bool {
+	if info, err := os.Stat(path); err != nil || info.IsDir() {
+		return false
+	}
+	said := slices.Clone(r.Findings)
+	data, _ := r.read(path)
+	r.Findings = said
+	lists, _ := listsIn(filepath.Base(path), data)
+	return len(lists) > 0
+}
+
 // parse reads the lists of a file, and says what cannot be used.
 func (r *Report) parse(name string, ders [][]byte) (lists []*certs.CRL) {
 	for i, der := range ders {

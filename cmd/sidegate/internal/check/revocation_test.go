@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"math/big"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -91,6 +92,12 @@ var listCases = []struct {
 	}},
 	{"a certificate instead", "crl-empty", check.Error, func(w *world) check.Options {
 		return check.Options{CRL: []string{w.file("a.crl", w.root.PEM())}, ClientCA: []string{w.file("root.crt", w.root.PEM())}}
+	}},
+	{"in a directory, under a name that nobody looks at", "left-out", check.Warning, func(w *world) check.Options {
+		w.file("crl/root.crl", list(w.t, w.root, minica.CRLOptions{}))
+		w.file("crl/notes.txt", []byte("fetched every night"))
+		more := w.file("crl/issuing.crl.txt", list(w.t, w.issuing, minica.CRLOptions{}))
+		return check.Options{CRL: []string{filepath.Dir(more)}, ClientCA: []string{w.file("root.crt", w.root.PEM())}}
 	}},
 	{"of a CA that revokes itself", "anchor-revoked", check.Error, func(w *world) check.Options {
 		return check.Options{CRL: []string{w.file("a.crl", list(w.t, w.root, revoking(&w.root.Cert)))}, ClientCA: []string{w.file("root.crt", w.root.PEM())}}
