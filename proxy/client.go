@@ -15,12 +15,12 @@ import (
 // immutable; a connection makes a new one when the generation changes or the
 // verified chain expires.
 type verdict struct {
-	gen    *generation
-	until  time.Time // when the verified chain expires
-	client *policy.Client
-	grant  policy.Grant
-	set    []headerValue // the identity headers, but for the rule
-	lines  []byte        // the same as field lines
+	gen      *generation
+	verified certs.Verified // empty if the certificate is not trusted (any more)
+	client   *policy.Client
+	grant    policy.Grant
+	set      []headerValue // the identity headers, but for the rule
+	lines    []byte        // the same as field lines
 
 	refusal *certs.Refusal // the certificate is not trusted (any more): 401
 	unnamed error          // its Subject or Issuer is ambiguous: 403
@@ -29,7 +29,7 @@ type verdict struct {
 // newVerdict judges the client that presented the certificates. err is the
 // outcome of their verification.
 func newVerdict(g *generation, presented []*x509.Certificate, v certs.Verified, err error) *verdict {
-	out := &verdict{gen: g, until: v.Until}
+	out := &verdict{gen: g, verified: v}
 	if err != nil {
 		out.refusal = refusalOf(err)
 		return out
@@ -61,7 +61,7 @@ func (k *known) verdict(client certs.Verified, judge func() *verdict) *verdict {
 	leaf := client.Chains[0][0]
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if v := k.verdicts[leaf]; v != nil && v.until.Equal(client.Until) {
+	if v := k.verdicts[leaf]; v != nil && v.verified.Until.Equal(client.Until) {
 		return v
 	}
 	if k.verdicts == nil || len(k.verdicts) >= knownClients {
@@ -81,16 +81,26 @@ func refusalOf(err error) *certs.Refusal {
 	return &certs.Refusal{Reason: string(reasonUnverified), Detail: err.Error(), Err: err}
 }
 
-// current returns the connection's verdict under the generation in use. The
-// certificate is verified again, once, when the generation changed or the chain
-// that was verified has expired: trust is withdrawn from open connections too.
+// holds reports whether the client is still trusted as when v was made, for all that
+// g and the time say.
+func (v *verdict) holds(g *generation, now time.Time) bool {
+	return v.refusal == nil && v.gen.bundle == g.bundle && now.Before(v.verified.Until)
+}
+
+// current returns the connection's verdict under the generation in use: another one
+// when that has changed. The certificate is verified again, once, when the trust has
+// changed or the chain that was verified has expired: trust is withdrawn from open
+// connections too.
 func (c *conn) current(now time.Time) *verdict {
 	g, v := c.in.cur.Load(), c.verdict.Load()
-	if v.gen == g && (now.Before(v.until) || v.refusal != nil) {
+	if v.gen == g && (v.refusal != nil || v.holds(g, now)) {
 		return v
 	}
 	presented := c.tls.ConnectionState().PeerCertificates
-	verified, err := g.bundle.Verify(presented, now)
+	verified, err := v.verified, error(nil)
+	if !v.holds(g, now) {
+		verified, err = g.bundle.Verify(presented, now)
+	}
 	v = newVerdict(g, presented, verified, err)
 	c.verdict.Store(v) // two requests of one HTTP/2 connection may both do it: the same verdict
 	return v

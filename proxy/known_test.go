@@ -17,7 +17,7 @@ func TestVerdictsAreMadeOnceForAClient(t *testing.T) {
 	until := time.Now().Add(time.Hour)
 	made := 0
 	ask := func(leaf *x509.Certificate, until time.Time) *verdict {
-		return k.verdict(verifiedAs(leaf, until), func() *verdict { made++; return &verdict{until: until} })
+		return k.verdict(verifiedAs(leaf, until), func() *verdict { made++; return &verdict{verified: certs.Verified{Until: until}} })
 	}
 	one, other := new(x509.Certificate), new(x509.Certificate)
 	first := ask(one, until)
@@ -27,7 +27,7 @@ func TestVerdictsAreMadeOnceForAClient(t *testing.T) {
 	if ask(other, until) == first || made != 2 {
 		t.Error("a client was judged as another")
 	}
-	if v := ask(one, until.Add(time.Hour)); v == first || !v.until.Equal(until.Add(time.Hour)) {
+	if v := ask(one, until.Add(time.Hour)); v == first || !v.verified.Until.Equal(until.Add(time.Hour)) {
 		t.Error("a chain that holds for longer is judged as the old one")
 	}
 }
@@ -37,7 +37,7 @@ func TestOnlySoManyVerdictsAreKept(t *testing.T) {
 	until := time.Now().Add(time.Hour)
 	most := 0
 	for range 3*knownClients + 1 {
-		k.verdict(verifiedAs(new(x509.Certificate), until), func() *verdict { return &verdict{until: until} })
+		k.verdict(verifiedAs(new(x509.Certificate), until), func() *verdict { return &verdict{verified: certs.Verified{Until: until}} })
 		most = max(most, len(k.verdicts))
 	}
 	if most != knownClients {

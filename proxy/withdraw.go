@@ -68,7 +68,7 @@ func (w *waiting) judge(c *conn, g *generation, now time.Time) {
 	w.mu.Lock()
 	v, count, method, path, known := w.verdict, w.count, w.method, w.path, w.withdrawn != nil
 	w.mu.Unlock()
-	if v == nil || known || v.gen == g && now.Before(v.until) {
+	if v == nil || known || v.gen == g && now.Before(v.verified.Until) {
 		return
 	}
 	next := c.current(now)

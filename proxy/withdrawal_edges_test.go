@@ -8,12 +8,14 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"golang.org/x/net/http2"
 
 	"github.com/sidegate/sidegate/proxy"
+	"github.com/sidegate/sidegate/proxy/minica"
 	"github.com/sidegate/sidegate/proxy/policy"
 )
 
@@ -151,6 +153,41 @@ func TestAStreamLivesOnReportModeAlone(t *testing.T) {
 		denying.Deny = []policy.Denial{{Name: "gone", Subjects: allowing(t, partnerDN).Rules[0].Subjects}}
 		set(denying)
 		mustBreak(out)
+	})
+}
+
+// Rules say nothing of certificates: after a change of them nobody is verified anew,
+// as there may be thousands. It shows by a clock that has gone back to before the
+// certificate began.
+func TestAChangeOfRulesAloneVerifiesNobodyAnew(t *testing.T) {
+	eachWay(t, func(t *testing.T, w way) {
+		var later atomic.Int64
+		long := 1000 * time.Hour // deadlines are by that clock too
+		g := openGate(t, w.serve, func(g *gate) {
+			g.clock = func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
+			g.set.Limits = proxy.Limits{HeaderTimeout: long, BodyIdleTimeout: long, IdleTimeout: long}
+			g.partner = issue(t, g.clientCA, minica.Options{Subject: partnerDN, NotBefore: time.Now().Add(-time.Hour)})
+		})
+		c := g.client(g.partner, w.h2)
+		mustGet := func(when string, want int) {
+			t.Helper()
+			if status, body := g.get(c, "/healthy"); status != want {
+				t.Errorf("%s: %d %s; want %d", when, status, body, want)
+			}
+		}
+		g.app.respond(func(http.ResponseWriter, *http.Request) {})
+		mustGet("at first", 200)
+		later.Store(-int64(2 * time.Hour))
+		g.configure(func(s *proxy.Settings) { s.Policy = allowing(t, "CN=other", partnerDN) })
+		mustGet("after a change of the rules", 200)
+		g.exclude()
+		mustGet("when they let it in no more", 403)
+
+		before := g.store.Current().Generation
+		g.clientCA = newCA(t, "CN=New CA")
+		g.write()
+		g.waitGeneration(before + 1)
+		mustGet("after a change of the trust", 401)
 	})
 }
 
