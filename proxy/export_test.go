@@ -1,6 +1,10 @@
 package proxy
 
-import "time"
+import (
+	"time"
+
+	"github.com/sidegate/sidegate/proxy/certs"
+)
 
 // SetNow gives the ingress another clock. Call it before it serves.
 func (in *Ingress) SetNow(now func() time.Time) { in.now = now }
@@ -11,6 +15,9 @@ func (in *Ingress) CloseIdle() { in.closeIdle() }
 
 // CurrentSettings returns the settings in use.
 func (in *Ingress) CurrentSettings() *Settings { return in.cur.Load().settings }
+
+// Bundle returns the certificates and trust in use.
+func (in *Ingress) Bundle() *certs.Bundle { return in.cur.Load().bundle }
 
 // Withdrawn returns how many requests are under way whose clients are let in no more
 // and have been told.

@@ -101,10 +101,11 @@ func TestResumedSessions(t *testing.T) {
 	}
 }
 
-// waitGeneration waits until the store serves generation n.
+// waitGeneration waits until generation n is in use: that is a moment after the store
+// has it.
 func (g *gate) waitGeneration(n uint64) {
 	g.t.Helper()
 	eventually(g.t, fmt.Sprintf("generation %d", n),
-		func() bool { return g.store.Current().Generation >= n },
+		func() bool { return g.in.Bundle().Generation >= n },
 		func() string { return fmt.Sprintf("%+v", g.store.Status()) })
 }
