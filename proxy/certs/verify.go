@@ -143,12 +143,27 @@ func (b *Bundle) bounded(presented []*x509.Certificate) *Refusal {
 	for _, c := range presented {
 		size += len(c.Raw)
 	}
+	if !wholeOctets(presented[0].Raw) {
+		return refusal(presented[0], ReasonBadChain, nil, "has a signature that is no whole number of octets, which no CA writes: get the certificate again as it was issued")
+	}
 	if len(presented) > maxPresented || size > maxPresentedBytes {
 		return refusal(presented[0], ReasonTooLarge, nil,
 			"came with %d certificates of %d bytes together, where %d certificates and %d bytes are allowed: the %s should send its own and its intermediates only",
 			len(presented), size, maxPresented, maxPresentedBytes, w.peer)
 	}
 	return nil
+}
+
+// wholeOctets reports whether the signature of a certificate in DER has no unused bits.
+// crypto/x509 shifts those away, so that whoever holds a certificate could write it in
+// several ways, each with a fingerprint of its own: a denied one with another.
+func wholeOctets(certificate derReader) bool {
+	in, _ := certificate.read(tagSequence)
+	rest := derReader(in)
+	_, _ = rest.read(tagSequence) // tbsCertificate
+	_, _ = rest.read(tagSequence) // signatureAlgorithm
+	bits, ok := rest.read(tagBitString)
+	return ok && len(bits) > 0 && bits[0] == 0
 }
 
 // until returns when the last of the chains ends.

@@ -19,7 +19,7 @@ type Deny struct {
 	Name string `yaml:"name" default:"deny-1, deny-2, …"`
 
 	// The client's full Subject is one of these, written as in a
-	// [rule](#ingressallow). It outlives a renewal of the certificate, and refuses everybody of that name.
+	// [rule](#ingressallow), where case and blanks count too. It outlives a renewal of the certificate, and refuses everybody of that name.
 	Subject []subject.Name `yaml:"subject"`
 
 	// The distinguished name of the CA that issued the certificates with one of the numbers
@@ -31,12 +31,13 @@ type Deny struct {
 	// only is hex as well. A renewed certificate has another number, and is let in again.
 	Serial []Serial `yaml:"serial"`
 
-	// SHA-256 of the whole certificate in DER, as hex with or without colons, or as base64. A renewed
-	// certificate has another one, and is let in again.
+	// SHA-256 of the whole certificate in DER, as hex with or without colons, or as base64. It holds
+	// for the other form of an ECDSA signature too, in which the client itself can write its
+	// certificate. A renewed certificate has another one, and is let in again.
 	CertSHA256 []SHA256 `yaml:"certSHA256"`
 
 	// SHA-256 of the public key (its SubjectPublicKeyInfo), written as above. It refuses the key in
-	// every certificate, renewed ones among them.
+	// every certificate in which it is written alike, renewed ones among them.
 	SPKISHA256 []SHA256 `yaml:"spkiSHA256"`
 }
 

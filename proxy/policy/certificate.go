@@ -25,6 +25,7 @@ func ClientOf(cert *x509.Certificate) (*Client, error) {
 	c := &Client{
 		Serial:      SerialOf(cert),
 		Fingerprint: sha256.Sum256(cert.Raw),
+		Twins:       twins(cert),
 		SPKI:        sha256.Sum256(cert.RawSubjectPublicKeyInfo),
 		DNSNames:    cert.DNSNames,
 		URIs:        urisOf(cert),

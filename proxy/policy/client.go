@@ -13,7 +13,12 @@ type Client struct {
 	Issuer      subject.Name
 	Serial      string   // lower-case hex, as in the X-Client-Serial header
 	Fingerprint [32]byte // SHA-256 of the certificate's DER
-	SPKI        [32]byte // SHA-256 of its SubjectPublicKeyInfo
+
+	// Twins are the Fingerprints that the certificate has with its signature written
+	// otherwise. Only a Denial looks at them.
+	Twins [][32]byte
+
+	SPKI [32]byte // SHA-256 of its SubjectPublicKeyInfo
 
 	// The subject alternative names (RFC 5280 §4.2.1.6), by kind.
 	DNSNames []string

@@ -30,7 +30,7 @@ func (d *Denial) naming(c *Client) string {
 		return "its Subject " + quote(c.Subject.String())
 	case !d.Issuer.IsZero() && d.Issuer == c.Issuer && c.Serial != "" && slices.Contains(d.Serials, c.Serial):
 		return fmt.Sprintf("its issuer %s and serial number %s", quote(c.Issuer.String()), quote(c.Serial))
-	case listed(d.CertSHA256, c.Fingerprint):
+	case listed(d.CertSHA256, c.Fingerprint), slices.ContainsFunc(c.Twins, func(twin [32]byte) bool { return listed(d.CertSHA256, twin) }):
 		return fmt.Sprintf("its certificate, SHA-256 %x", c.Fingerprint)
 	case listed(d.SPKISHA256, c.SPKI):
 		return fmt.Sprintf("its public key, SHA-256 %x", c.SPKI)
