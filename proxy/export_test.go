@@ -39,6 +39,18 @@ func (in *Ingress) Withdrawn() (n int) {
 	return n
 }
 
+// Marked returns how many requests over HTTP/2 are to be ended, told or not.
+func (in *Ingress) Marked() (n int) {
+	for _, x := range in.served.all() {
+		x.wait.mu.Lock()
+		if x.wait.withdrawn != nil {
+			n++
+		}
+		x.wait.mu.Unlock()
+	}
+	return n
+}
+
 // Verdicts returns how many verdicts the open connections have between them, and
 // how many connections there are.
 func (in *Ingress) Verdicts() (verdicts, conns int) {

@@ -233,6 +233,11 @@ func checkResponse(r *http.Response) error {
 		return fmt.Errorf("status %d is not one of a response", s)
 	}
 	x := servedOf(r.Request.Context())
+	if raw := r.Body; r.StatusCode != http.StatusSwitchingProtocols {
+		// The transport does not look at the context while it waits to send content
+		// that the application does not read. To be closed ends that wait.
+		context.AfterFunc(r.Request.Context(), func() { _ = raw.Close() })
+	}
 	if body, ok := x.r.Body.(*guardedBody); ok && r.StatusCode != http.StatusSwitchingProtocols {
 		r.Body = &lastWord{r.Body, body}
 	}

@@ -68,10 +68,16 @@ func (w *waiting) judge(c *conn, g *generation, now time.Time) {
 	w.mu.Lock()
 	v, count, method, path, known := w.verdict, w.count, w.method, w.path, w.withdrawn != nil
 	w.mu.Unlock()
-	if v == nil || known || v.gen == g && now.Before(v.verified.Until) {
+	if v == nil || v.gen == g && now.Before(v.verified.Until) {
 		return
 	}
 	next := c.current(now)
+	if known { // and if it was for this request alone, it may be for all by now
+		if next.admitsNothing() {
+			c.leave()
+		}
+		return
+	}
 	if _, f := next.decide(method, path); f != nil {
 		w.withdraw(c, count, next, f)
 		return

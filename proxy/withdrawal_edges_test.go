@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"bufio"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -189,6 +190,77 @@ func TestAChangeOfRulesAloneVerifiesNobodyAnew(t *testing.T) {
 		g.waitGeneration(before + 1)
 		mustGet("after a change of the trust", 401)
 	})
+}
+
+// The application has begun its answer and reads nothing of what the client sends,
+// until neither can go on: both are told all the same.
+func TestAnUploadThatTheApplicationDoesNotReadIsWithdrawn(t *testing.T) {
+	for _, h2 := range []bool{false, true} {
+		t.Run(fmt.Sprintf("HTTP/2 %v", h2), func(t *testing.T) {
+			g := openGate(t, overH2C)
+			app := newPatient(g)
+			var sent atomic.Int64
+			r := g.request("POST", "/stream")
+			r.Body = io.NopCloser(endless(func(p []byte) { sent.Add(int64(len(p))) }))
+			go func() {
+				if res, err := g.client(g.partner, h2).Do(r); err == nil {
+					_, _ = io.Copy(io.Discard, res.Body)
+					_ = res.Body.Close()
+				}
+			}()
+			must(t, app.come, "/stream", "never came")
+			last, still := int64(-1), 0
+			eventually(t, "nothing more can be sent", func() bool {
+				if now := sent.Load(); now != last || now == 0 {
+					last, still = now, 0
+				}
+				still++
+				return still > 40 // a fifth of a second
+			}, func() string { return fmt.Sprint(sent.Load()) })
+			g.exclude()
+			must(t, app.gone, "/stream", "the application is not told")
+			g.waitTold(0)
+		})
+	}
+}
+
+// endless is content without an end, told as it is read.
+type endless func(p []byte)
+
+func (e endless) Read(p []byte) (int, error) {
+	e(p)
+	return len(p), nil
+}
+
+// First one path is withdrawn of which the client takes nothing, and then all the rest:
+// nobody else is on the connection then, and it ends.
+func TestAClientThatIsDeniedAfterOneOfItsPathsIsOut(t *testing.T) {
+	g := openGate(t, func(g *gate) { g.set.HTTP2 = true })
+	var calls atomic.Int64
+	gone := make(chan struct{})
+	g.app.respond(func(w http.ResponseWriter, _ *http.Request) {
+		defer close(gone)
+		calls.Add(1)
+		for part := make([]byte, 16<<10); ; {
+			if _, err := w.Write(part); err != nil {
+				return
+			}
+		}
+	})
+	h := g.h2conn(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 30})
+	_ = h.WriteWindowUpdate(0, 1<<30)
+	h.requestOf(1, "GET", "/go", true)
+	eventually(t, "it is under way", func() bool { return calls.Load() == 1 }, func() string { return fmt.Sprint(calls.Load()) })
+	rest := *allowing(t, partnerDN)
+	rest.Rules[0].Paths = []string{"/stay"}
+	g.configure(func(s *proxy.Settings) { s.Policy = &rest })
+	eventually(t, "the path is withdrawn", func() bool { return g.in.Marked() == 1 }, func() string { return fmt.Sprint(g.in.Marked()) })
+	start := time.Now()
+	g.exclude()
+	<-gone
+	if took := time.Since(start); took > 3*soon {
+		t.Errorf("the application was told after %v", took)
+	}
 }
 
 // What waits behind a request that was withdrawn is not heard.
