@@ -19,6 +19,9 @@ func (in *Ingress) CurrentSettings() *Settings { return in.cur.Load().settings }
 // Bundle returns the certificates and trust in use.
 func (in *Ingress) Bundle() *certs.Bundle { return in.cur.Load().bundle }
 
+// UnderWay returns how many requests are at the application, or on the way there.
+func (in *Ingress) UnderWay() int64 { return in.forwarding.Load() }
+
 // Withdrawn returns how many requests are under way whose clients are let in no more
 // and have been told.
 func (in *Ingress) Withdrawn() (n int) {

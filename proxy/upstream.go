@@ -48,7 +48,7 @@ func newUpstream(s *Settings) *upstream {
 		network, address = "unix", u.url.Path
 	}
 	u.pool = &http1.Upstream{
-		Dial:          func() (net.Conn, error) { return dialer.Dial(network, address) },
+		Dial:          func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, network, address) },
 		HeaderTimeout: u.timeout,
 		IdleTimeout:   upstreamIdle,
 		MaxIdle:       256,

@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -54,10 +55,28 @@ func TestAbortEndsEveryPhase(t *testing.T) {
 	}
 }
 
+// What listens may take its time to accept.
+func TestAbortEndsADial(t *testing.T) {
+	u := Upstream{Dial: func(ctx context.Context) (net.Conn, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}}
+	c := u.NewCall()
+	defer c.Finish()
+	var aborted sync.WaitGroup
+	aborted.Go(c.Abort)
+	within(t, "a dial", func() {
+		if err := c.Do(); !errors.Is(err, ErrAborted) {
+			t.Errorf("%v, want %v", err, ErrAborted)
+		}
+	})
+	aborted.Wait()
+}
+
 func TestAbortBeforeTheConnection(t *testing.T) {
 	a := serveApp(t, answer(ok))
 	c := a.call(getHead)
-	a.Dial = func() (net.Conn, error) { c.Abort(); return a.dial() }
+	a.Dial = func(ctx context.Context) (net.Conn, error) { c.Abort(); return a.dial(ctx) }
 	if got, err := outcome(c); !errors.Is(err, ErrAborted) {
 		t.Errorf("%q, %v", got, err)
 	}

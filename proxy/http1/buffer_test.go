@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -122,8 +123,8 @@ func TestTheTimeForAWriteIsNotForTheNextRequest(t *testing.T) {
 	a := serveApp(t, answer(ok))
 	a.HeaderTimeout = patience
 	var conn *timed
-	a.Dial = func() (net.Conn, error) {
-		c, err := a.dial()
+	a.Dial = func(ctx context.Context) (net.Conn, error) {
+		c, err := a.dial(ctx)
 		conn = &timed{Conn: c}
 		return conn, err
 	}

@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -62,6 +63,7 @@ type Call struct {
 
 	mu      sync.Mutex // guards what follows; the deadlines of the connection too
 	conn    *upstreamConn
+	cancel  context.CancelFunc // of the dial under way; nil if there is none
 	aborted bool
 	headed  bool // the head of the response is here: no deadline for it any more
 	ending  bool // so must the upload
@@ -135,11 +137,30 @@ func (c *Call) do() error {
 		}
 		c.leave()
 	}
-	conn, err := c.up.dial()
+	conn, err := c.dial()
 	if err != nil {
 		return &DialError{err}
 	}
 	return c.try(conn)
+}
+
+// dial makes a new connection, unless the call is aborted before there is one.
+func (c *Call) dial() (*upstreamConn, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if !c.dials(cancel) {
+		return nil, ErrAborted
+	}
+	defer c.dials(nil)
+	return c.up.dial(ctx)
+}
+
+// dials notes how the dial under way is ended, if the call was not aborted before.
+func (c *Call) dials(cancel context.CancelFunc) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cancel = cancel
+	return !c.aborted
 }
 
 // errUnsent says that not a byte of the request left.

@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -157,7 +158,7 @@ func TestTheHeadIsWholeWhenItIsSentAgain(t *testing.T) {
 func a1(r *http.Request) bool { return r.URL.Path == "/1" }
 
 func TestAnApplicationThatIsNotThere(t *testing.T) {
-	u := Upstream{Dial: func() (net.Conn, error) { return nil, io.ErrClosedPipe }}
+	u := Upstream{Dial: func(context.Context) (net.Conn, error) { return nil, io.ErrClosedPipe }}
 	c := u.NewCall()
 	defer c.Finish()
 	if dial, ok := errors.AsType[*DialError](c.Do()); !ok || !errors.Is(dial, io.ErrClosedPipe) {

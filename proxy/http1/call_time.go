@@ -15,6 +15,9 @@ func (c *Call) Abort() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.aborted = true
+	if c.cancel != nil {
+		c.cancel()
+	}
 	if c.conn != nil {
 		_ = c.conn.SetDeadline(longAgo)
 	}

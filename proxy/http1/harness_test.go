@@ -2,6 +2,7 @@ package http1
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -125,7 +126,7 @@ func serveApp(t testing.TB, serve func(c *peer)) *application {
 	return a
 }
 
-func (a *application) dial() (net.Conn, error) {
+func (a *application) dial(context.Context) (net.Conn, error) {
 	a.mu.Lock()
 	a.dials++
 	a.mu.Unlock()

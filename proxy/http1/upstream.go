@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"context"
 	"net"
 	"slices"
 	"sync"
@@ -12,10 +13,10 @@ import (
 // kept open between requests. Its methods may be called concurrently. The
 // fields are set before its first use and not changed afterwards.
 type Upstream struct {
-	// Dial makes a connection, within a time of its own. What it returns is a
-	// socket or has one below it by NetConn, or else nothing notices before a
+	// Dial makes a connection, within a time of its own and until the context is
+	// done. What it returns is a socket or has one below it by NetConn, or else nothing notices before a
 	// write that the application has closed it or speaks unasked.
-	Dial func() (net.Conn, error)
+	Dial func(context.Context) (net.Conn, error)
 
 	// HeaderTimeout bounds the wait for the head of a response once the
 	// request was written, and for the application to take in a piece of it.
@@ -75,8 +76,8 @@ func (u *Upstream) pop() *upstreamConn {
 }
 
 // dial makes a new connection.
-func (u *Upstream) dial() (*upstreamConn, error) {
-	c, err := u.Dial()
+func (u *Upstream) dial(ctx context.Context) (*upstreamConn, error) {
+	c, err := u.Dial(ctx)
 	if err != nil {
 		return nil, err
 	}

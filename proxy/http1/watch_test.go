@@ -3,6 +3,7 @@
 package http1
 
 import (
+	"context"
 	"io"
 	"net"
 	"syscall"
@@ -67,8 +68,8 @@ func TestTheSocketBelowIsWatched(t *testing.T) {
 		}
 		c.rest()
 	})
-	a.Dial = func() (net.Conn, error) {
-		c, err := a.dial()
+	a.Dial = func(ctx context.Context) (net.Conn, error) {
+		c, err := a.dial(ctx)
 		return wrapped{c}, err
 	}
 	a.get()
