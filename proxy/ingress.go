@@ -178,7 +178,7 @@ func (x *served) pass() {
 	ctx, cancel := context.WithCancel(withServed(x.r.Context(), x))
 	defer cancel()
 	x.cancel = cancel
-	x.watch(nil)
+	x.watch(x)
 	defer x.unwatch()
 	x.in.forward.ServeHTTP(x, x.r.WithContext(ctx))
 }

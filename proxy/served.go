@@ -7,9 +7,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
-
-	"github.com/sidegate/sidegate/proxy/http1"
 )
 
 // A served exchange is one that net/http serves: HTTP/2, and HTTP/1.1 where the
@@ -25,6 +24,7 @@ type served struct {
 	wait      waiting
 	lost      *fault             // why it was broken off, if it was
 	cancel    context.CancelFunc // ends the request to an application that speaks HTTP/2
+	aborted   atomic.Bool        // by us, as the client is gone or not let in any more
 	unflushed int                // bytes written since the last flush, perhaps still in memory
 
 	deadlines deadlines
@@ -79,14 +79,14 @@ func (x *served) broken() *fault {
 	if cause := x.body.failed(x.r.Context().Err()); cause != nil {
 		return faultOf(cause)
 	}
-	if x.r.Context().Err() != nil {
+	if x.r.Context().Err() != nil || x.aborted.Load() {
 		return &fault{statusClientClosed, reasonClientClosed, "the client went away during the response"}
 	}
 	return &fault{http.StatusBadGateway, reasonAppFailed, "the response broke off"}
 }
 
 // watch puts the exchange under watch until unwatch. call is as for waiting.begin.
-func (x *served) watch(call *http1.Call) {
+func (x *served) watch(call aborter) {
 	x.wait.breaker = x
 	x.wait.begin(x.verdict, x.r.Method, x.path, call)
 	x.in.served.add(x)
@@ -97,15 +97,29 @@ func (x *served) unwatch() {
 	x.lost = x.wait.end()
 }
 
+// Abort implements aborter, for an application that speaks HTTP/2.
+func (x *served) Abort() {
+	x.aborted.Store(true)
+	// While http.Transport waits for content it does not notice.
+	if body, ok := x.r.Body.(*guardedBody); ok {
+		body.interrupt()
+	}
+	x.cancel()
+}
+
+// look aborts the request if the client is gone. Over HTTP/1.1 net/http does not
+// notice before it has read all content.
+func (x *served) look() {
+	switch {
+	case x.r.Context().Err() != nil: // cheaper than to be told by the context
+		x.wait.abort()
+	case x.r.ProtoMajor < 2:
+		x.wait.look(x.conn.Conn)
+	}
+}
+
 // breakOff implements breaker.
 func (x *served) breakOff(gently bool) {
-	if x.cancel != nil {
-		// While http.Transport waits for content it does not notice.
-		if body, ok := x.r.Body.(*guardedBody); ok {
-			body.interrupt()
-		}
-		x.cancel()
-	}
 	switch {
 	case gently:
 	case x.r.ProtoMajor < 2, x.deadlines.severed() && x.conn.verdict.Load().admitsNothing():
@@ -179,6 +193,9 @@ func (x *served) FlushError() error {
 func (x *served) stallDeadline() time.Time {
 	if x.r.ProtoMajor < 2 || x.gen == nil {
 		return time.Time{}
+	}
+	if x.lost != nil { // what is left to be written is the refusal
+		return x.in.now().Add(farewellTime)
 	}
 	return x.in.now().Add(x.gen.limits.BodyIdleTimeout)
 }

@@ -18,21 +18,28 @@ import (
 type waiting struct {
 	breaker breaker // set before the first request
 
-	mu    sync.Mutex  // never held while a client is judged, nor during a read or write
-	call  *http1.Call // to the application; nil if there is none
-	count uint64      // of the requests
-	seen  uint64      // count, when the patrol last came by
+	mu    sync.Mutex // never held while a client is judged, nor during a read or write
+	call  aborter    // to the application; nil if there is none
+	count uint64     // of the requests
+	seen  uint64     // count, when the patrol last came by
 	watch *http1.Watch
 
 	verdict      *verdict      // which lets the request in; nil if none is under way
 	method, path string        // as decided on
 	tunnel       *http1.Tunnel // once the protocol was switched
 
-	withdrawn *fault // why it would not be let in any more, if that is so
-	over      bool   // it has had its time since
-	gently    bool   // it can be ended with a word: an answer, or trailers
+	withdrawn *fault    // why it would not be let in any more, if that is so
+	since     time.Time // when that was noted
+	due       time.Time // when its time is over
+	told      bool      // it was told, where there is a word for it
+	over      bool      // it has had its time since
+	gently    bool      // it can be ended with a word: an answer, or trailers
 	timer     *time.Timer
 }
+
+// An aborter is a request at the application, to be ended from another goroutine. It
+// does not wait.
+type aborter interface{ Abort() }
 
 // A breaker is an exchange of one of the two kinds, to be broken off.
 type breaker interface {
@@ -42,9 +49,8 @@ type breaker interface {
 	breakOff(gently bool)
 }
 
-// begin puts a request under watch that v has let in. call is nil if the
-// application is not called through one.
-func (w *waiting) begin(v *verdict, method, path string, call *http1.Call) {
+// begin puts a request under watch that v has let in, and that is made by call.
+func (w *waiting) begin(v *verdict, method, path string, call aborter) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.verdict, w.method, w.path, w.call = v, method, path, call
@@ -64,7 +70,7 @@ func (w *waiting) end() (lost *fault) {
 		w.timer.Stop()
 	}
 	w.verdict, w.method, w.path, w.call, w.tunnel = nil, "", "", nil, nil
-	w.withdrawn, w.over, w.timer = nil, false, nil
+	w.withdrawn, w.told, w.over, w.timer = nil, false, false, nil
 	return lost
 }
 

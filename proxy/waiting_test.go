@@ -6,10 +6,14 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/sidegate/sidegate/proxy"
 )
 
 // A thinker is an application that answers when it is told to. It says when a
@@ -68,6 +72,70 @@ func TestAClientThatGoesAwayFreesTheApplication(t *testing.T) {
 			g.logs.wait(t, map[string]any{"reason": "client-closed"})
 		})
 	}
+}
+
+// An application of HTTP/2 has begun its answer and reads nothing, until nothing more
+// can be sent to it: a client that goes away then is noticed all the same.
+func TestAClientThatGoesAwayDuringAnUploadThatStands(t *testing.T) {
+	t.Parallel()
+	for name, h2 := range map[string]bool{"over HTTP/1.1": false, "over HTTP/2": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := openGate(t, withLimits(proxy.Limits{BodyIdleTimeout: time.Minute}), overH2C)
+			app := newPatient(g)
+			leave := g.upload(app, h2)
+			leave()
+			must(t, app.gone, "/stream", "the application is not told")
+			g.logs.wait(t, map[string]any{"reason": "client-closed"})
+		})
+	}
+}
+
+// upload sends content without an end to an application that has begun its answer and
+// does not read, until nothing more can be sent. leave breaks it off: a stream of
+// HTTP/2 is reset, and so is a connection of HTTP/1.1, whose end would else come behind
+// what nobody reads.
+func (g *gate) upload(app *patient, h2 bool) (leave func()) {
+	g.t.Helper()
+	var sent atomic.Int64
+	ctx, cancel := context.WithCancel(g.t.Context())
+	g.t.Cleanup(cancel)
+	r := g.request("POST", "/stream").WithContext(ctx)
+	r.Body = io.NopCloser(endless(func(p []byte) { sent.Add(int64(len(p))) }))
+	c := g.client(g.partner, h2)
+	c.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		if err == nil {
+			err = conn.(*net.TCPConn).SetLinger(0)
+		}
+		return conn, err
+	}
+	go func() {
+		if res, err := c.Do(r); err == nil {
+			// Nor does the client's own transport look at the context then.
+			defer context.AfterFunc(ctx, func() { _ = res.Body.Close() })()
+			_, _ = io.Copy(io.Discard, res.Body)
+			_ = res.Body.Close()
+		}
+	}()
+	must(g.t, app.come, "/stream", "never came")
+	last, still := int64(-1), 0
+	eventually(g.t, "nothing more can be sent", func() bool {
+		if now := sent.Load(); now != last || now == 0 {
+			last, still = now, 0
+		}
+		still++
+		return still > 40 // a fifth of a second
+	}, func() string { return fmt.Sprint(sent.Load()) })
+	return cancel
+}
+
+// endless is content without an end, told as it is read.
+type endless func(p []byte)
+
+func (e endless) Read(p []byte) (int, error) {
+	e(p)
+	return len(p), nil
 }
 
 // Some clients say that they will send no more, and wait for the answer: that is

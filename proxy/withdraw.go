@@ -48,8 +48,8 @@ func (in *Ingress) patrol() {
 func (in *Ingress) sweep(timely bool) {
 	g, now := in.cur.Load(), in.now()
 	for _, x := range in.served.all() {
-		if timely && x.r.Context().Err() != nil { // cheaper than to be told by the context
-			x.wait.abort()
+		if timely {
+			x.look()
 		}
 		x.wait.judge(x.conn, g, now)
 	}
@@ -76,6 +76,7 @@ func (w *waiting) judge(c *conn, g *generation, now time.Time) {
 		if next.admitsNothing() {
 			c.leave()
 		}
+		w.hasten(count, next.gen.settings.WithdrawalGrace)
 		return
 	}
 	if _, f := next.decide(method, path); f != nil {
@@ -97,8 +98,41 @@ func (w *waiting) withdraw(c *conn, count uint64, v *verdict, f *fault) {
 	if w.count != count || w.verdict == nil || w.withdrawn != nil {
 		return
 	}
-	w.withdrawn = v.withdrawal(f)
+	w.withdrawn, w.since = v.withdrawal(f), time.Now()
+	w.due = w.dueBy(v.gen.settings.WithdrawalGrace)
 	w.timer = time.AfterFunc(endingTime, func() { w.tell(c, count, v) })
+}
+
+// dueBy returns when the request is broken off that was withdrawn under a grace. A
+// tunnel has the time for its Close frames in any case. w.mu is held.
+func (w *waiting) dueBy(grace time.Duration) time.Time {
+	least := endingTime
+	if w.tunnel != nil {
+		least += farewellTime
+	}
+	return w.since.Add(max(grace, least))
+}
+
+// hasten breaks a request off sooner, which was withdrawn under a longer grace.
+func (w *waiting) hasten(count uint64, grace time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.count != count || w.verdict == nil || w.over {
+		return
+	}
+	due := w.dueBy(grace)
+	if !due.Before(w.due) {
+		return
+	}
+	w.due = due
+	if w.told && w.timer.Stop() {
+		w.awaitEnd(count)
+	}
+}
+
+// awaitEnd has the request broken off when it is due. w.mu is held.
+func (w *waiting) awaitEnd(count uint64) {
+	w.timer = time.AfterFunc(time.Until(w.due), func() { w.expire(count) })
 }
 
 // tell tells the client, where there is a word for it, and has the request broken
@@ -110,19 +144,14 @@ func (w *waiting) tell(c *conn, count uint64, v *verdict) {
 		return
 	}
 	tunnel, word := w.tunnel, string(w.withdrawn.reason)
-	left := v.gen.settings.WithdrawalGrace - endingTime
-	if left > 0 {
-		w.timer = time.AfterFunc(left, func() { w.expire(count) })
-	}
+	w.told = true
+	w.awaitEnd(count)
 	w.mu.Unlock()
 	if v.admitsNothing() {
 		c.leave()
 	}
 	if tunnel != nil {
 		tunnel.Withdraw(closePolicy, word)
-	}
-	if left <= 0 {
-		w.expire(count)
 	}
 }
 

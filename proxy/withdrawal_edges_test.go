@@ -199,37 +199,12 @@ func TestAnUploadThatTheApplicationDoesNotReadIsWithdrawn(t *testing.T) {
 		t.Run(fmt.Sprintf("HTTP/2 %v", h2), func(t *testing.T) {
 			g := openGate(t, overH2C)
 			app := newPatient(g)
-			var sent atomic.Int64
-			r := g.request("POST", "/stream")
-			r.Body = io.NopCloser(endless(func(p []byte) { sent.Add(int64(len(p))) }))
-			go func() {
-				if res, err := g.client(g.partner, h2).Do(r); err == nil {
-					_, _ = io.Copy(io.Discard, res.Body)
-					_ = res.Body.Close()
-				}
-			}()
-			must(t, app.come, "/stream", "never came")
-			last, still := int64(-1), 0
-			eventually(t, "nothing more can be sent", func() bool {
-				if now := sent.Load(); now != last || now == 0 {
-					last, still = now, 0
-				}
-				still++
-				return still > 40 // a fifth of a second
-			}, func() string { return fmt.Sprint(sent.Load()) })
+			g.upload(app, h2)
 			g.exclude()
 			must(t, app.gone, "/stream", "the application is not told")
 			g.waitTold(0)
 		})
 	}
-}
-
-// endless is content without an end, told as it is read.
-type endless func(p []byte)
-
-func (e endless) Read(p []byte) (int, error) {
-	e(p)
-	return len(p), nil
 }
 
 // First one path is withdrawn of which the client takes nothing, and then all the rest:
