@@ -112,10 +112,19 @@ func (g *generation) identity(c *policy.Client, v certs.Verified) []headerValue 
 	var out []headerValue
 	for _, kv := range pairs {
 		if kv[1] != "" {
-			out = append(out, headerValue{http.CanonicalHeaderKey(kv[0]), []string{kv[1]}})
+			out = append(out, headerValue{http.CanonicalHeaderKey(kv[0]), []string{untrimmed(kv[1])}})
 		}
 	}
 	return out
+}
+
+// untrimmed returns a name that ends in a blank with the blank as hex (RFC 4514 §2.4),
+// since whoever reads a field does so without the blanks at its end (RFC 9110 §5.5).
+func untrimmed(value string) string {
+	if rest, ok := strings.CutSuffix(value, `\ `); ok {
+		return rest + `\20`
+	}
+	return value
 }
 
 // withoutRoot returns chain without a self-signed certificate at its end.

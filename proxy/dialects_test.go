@@ -13,6 +13,28 @@ import (
 	"github.com/sidegate/sidegate/proxy/policy"
 )
 
+// The end of a field is trimmed by whoever reads it, and a Subject would lose the blank
+// that it ends with, but keep the backslash before it.
+func TestASubjectThatEndsInABlankArrivesWhole(t *testing.T) {
+	for _, h2 := range []bool{false, true} {
+		g := openGate(t, func(g *gate) {
+			g.partner = issue(t, g.clientCA, minica.Options{Subject: `O=Acme,CN=abc\ \ `})
+			g.set.Policy = allowing(t, `O=Acme,CN=abc\ \ `)
+			g.set.HTTP2 = h2
+			g.set.Headers = []proxy.Header{{Dialect: proxy.IngressNginx}, {Name: "X-SSL-Subject", Value: proxy.ValueSubject}}
+		})
+		if status, body := g.get(g.client(g.partner, h2), "/"); status != 200 {
+			t.Fatalf("status %d: %s", status, body)
+		}
+		for _, header := range []string{"X-Client-Subject", "Ssl-Client-Subject-Dn", "X-Ssl-Subject"} {
+			got := g.app.last(t).Header.Get(header)
+			if name(t, got) != name(t, `O=Acme,CN=abc\ \ `) {
+				t.Errorf("%s: %q is another Subject", header, got)
+			}
+		}
+	}
+}
+
 func TestDialectsSayWhoIsCalling(t *testing.T) {
 	g := openGate(t, func(g *gate) {
 		middle, err := g.clientCA.NewCA(minica.Options{Subject: "CN=Middle"})
