@@ -92,9 +92,10 @@ sidegate.extraArgs contradicts sidegate.config: write what they say in the sideg
 {{- end }}
 
 {{- define "sidegate.lib.wrongName" -}}
-{{- if .name }}
+{{- if not (kindIs "invalid" .name) }}
 {{- if not (kindIs "string" .name) }}
 {{ .at }} is {{ toJson .name }}: write the name of a {{ .what }} as text
+{{- else if not .name }}
 {{- else if or (gt (len .name) 253) (not (regexMatch "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$" .name)) }}
 {{ .at }} is {{ quote .name }}, which is no name of a {{ .what }}: write lower-case letters, digits, - and .
 {{- end }}
@@ -104,16 +105,15 @@ sidegate.extraArgs contradicts sidegate.config: write what they say in the sideg
 {{- /* .object is the value of .key: one of two kinds of object, by its name. */ -}}
 {{- define "sidegate.lib.wrongObject" -}}
 {{- $at := printf "sidegate.%s" .key }}
-{{- with .object }}
-{{- if not (kindIs "map" .) }}
-{{ $at }} is {{ toJson . }}, which does not say of what kind it is: write {{ $.key }}: {configMap: NAME} or {{ $.key }}: {secret: NAME}
+{{- if kindIs "invalid" .object }}
+{{- else if not (kindIs "map" .object) }}
+{{ $at }} is {{ toJson .object }}, which does not say of what kind it is: write {{ $.key }}: {configMap: NAME} or {{ $.key }}: {secret: NAME}
 {{- else }}
-{{- include "sidegate.lib.unknown" (dict "at" $at "map" . "known" (list "configMap" "secret")) }}
-{{- include "sidegate.lib.wrongName" (dict "at" (printf "%s.configMap" $at) "what" "ConfigMap" "name" .configMap) }}
-{{- include "sidegate.lib.wrongName" (dict "at" (printf "%s.secret" $at) "what" "Secret" "name" .secret) }}
-{{- if and .configMap .secret }}
+{{- include "sidegate.lib.unknown" (dict "at" $at "map" .object "known" (list "configMap" "secret")) }}
+{{- include "sidegate.lib.wrongName" (dict "at" (printf "%s.configMap" $at) "what" "ConfigMap" "name" .object.configMap) }}
+{{- include "sidegate.lib.wrongName" (dict "at" (printf "%s.secret" $at) "what" "Secret" "name" .object.secret) }}
+{{- if and .object.configMap .object.secret }}
 {{ $at }} names both a ConfigMap and a Secret: take one of them away
-{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}
