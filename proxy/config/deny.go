@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"math/big"
 	"strings"
 
 	"github.com/sidegate/sidegate/proxy/policy"
@@ -28,7 +29,7 @@ type Deny struct {
 
 	// Serial numbers of certificates of the `issuer`, in hex as logs and `X-Client-Serial` have
 	// them; upper case, colons, blanks, `0x` and leading zeros are fine. A number of decimal digits
-	// only is hex as well. A renewed certificate has another number, and is let in again.
+	// only is hex as well, and `check` warns of a long one. A renewed certificate has another number, and is let in again.
 	Serial []Serial `yaml:"serial"`
 
 	// SHA-256 of the whole certificate in DER, as hex with or without colons, or as base64. It holds
@@ -68,6 +69,20 @@ func (s *Serial) UnmarshalText(text []byte) error {
 	}
 	*s = Serial(significant)
 	return nil
+}
+
+// looksDecimal is how many digits without a letter among them are hardly chance.
+const looksDecimal = 20
+
+// warnings are of serial numbers that some tool has printed in decimal.
+func (d *Deny) warnings() (ws []string) {
+	for _, s := range d.Serial {
+		n, ok := new(big.Int).SetString(string(s), 10)
+		if ok && len(s) >= looksDecimal {
+			ws = append(ws, fmt.Sprintf("deny entry %q: the serial number %s has decimal digits only and is read as hex; if it is decimal, write %x", d.Name, s, n))
+		}
+	}
+	return ws
 }
 
 // policyDenial returns d as package policy wants it.

@@ -118,7 +118,12 @@ func TestWarningsOfWhatIsTriedOutOrDenied(t *testing.T) {
 		}, []string{`rule "rule-3" is never reached`}},
 		{"report", func(in *config.Ingress) { in.Report, in.Allow = true, nil }, []string{"report is true: nothing is refused by allow"}},
 		{"only rules on trial", func(in *config.Ingress) { in.Allow[0].Report = true }, []string{"every rule of allow has report: true: nobody is let in"}},
-		{"strict about nothing", func(in *config.Ingress) { in.CRLPolicy = config.CRLStrict }, []string{"crlPolicy has no effect without crl"}},
+		{"a serial number that looks decimal", func(in *config.Ingress) {
+			in.Deny = []config.Deny{{Issuer: other, Serial: []config.Serial{"12345678901234567890"}}}
+		}, []string{`deny entry "deny-1": the serial number 12345678901234567890 has decimal digits only and is read as hex; if it is decimal, write ab54a98ceb1f0ad2`}},
+		{"a serial number that hardly does", func(in *config.Ingress) {
+			in.Deny = []config.Deny{{Issuer: other, Serial: []config.Serial{"123456789012345678", "1234567890123456789a"}}}
+		}, nil},
 		{"grace for nothing", func(in *config.Ingress) { in.CRLGrace = 1 }, []string{"crlGrace has no effect without crl"}},
 		{"a rule that is denied", func(in *config.Ingress) {
 			in.Deny = []config.Deny{{Name: "night", Subject: []subject.Name{other, web}}}

@@ -127,7 +127,7 @@ type Ingress struct {
 	CRL []string `yaml:"crl"`
 
 	// What becomes of the clients of a CA of which `crl` has no list, or only one that has
-	// expired. It counts only where there is a `crl`.
+	// expired. `strict` is refused where there is no `crl`.
 	//
 	// `whenAvailable`: without a list they pass unchecked, and with an expired one they are refused,
 	// but for `crlGrace`. It risks that a list that was forgotten or taken away lets in whom it
@@ -153,8 +153,8 @@ type Ingress struct {
 	// How long a request that is under way may go on when its client would not be let in any
 	// more, because of a changed rule, `deny` entry, CA or revocation list, or because its certificate
 	// has ended. A WebSocket and an HTTP/2 connection are told at once; what is not done
-	// after this time is cut off. New requests are refused at once. `0s`: no
-	// grace. At most `10m`.
+	// after this time is cut off. New requests are refused at once. If it is shortened, that
+	// goes for what has been told already, too. `0s`: no grace. At most `10m`.
 	WithdrawalGrace time.Duration `yaml:"withdrawalGrace"`
 
 	// Policy is Allow, Deny and Report as the proxy asks it. [Config.Validate] builds it; until

@@ -48,6 +48,9 @@ func (v *validator) checkCRLs(at string, in *Ingress) {
 	v.checkFiles(at+".crl", in.CRL, "a PEM or DER file or of a directory")
 	v.oneOf(at+".crlPolicy", string(in.CRLPolicy), in.CRLPolicy.Choices())
 	v.upTo(at+".crlGrace", in.CRLGrace, maxCRLGrace)
+	if len(in.CRL) == 0 && in.CRLPolicy == CRLStrict {
+		v.addf(at+".crlPolicy", "strict needs lists to be strict about, and there is no crl: nobody would be checked; add crl, or remove crlPolicy")
+	}
 	if in.CRLGrace > 0 && in.CRLPolicy == CRLStrict {
 		v.addf(at+".crlGrace", "strict has no grace: a list that has expired refuses the clients of its CA; remove crlGrace, or write crlPolicy: whenAvailable")
 	}

@@ -64,6 +64,7 @@ func TestConfigMadeInCodeIsChecked(t *testing.T) {
 		{"a zero prefix", func(_ *config.Config, in *config.Ingress) { in.ProxyProtocol.From = make([]netip.Prefix, 1) }, "ingress[0].proxyProtocol.from[0]: is empty"},
 		{"PEM for a path", func(_ *config.Config, in *config.Ingress) { in.Key = "-----BEGIN PRIVATE KEY-----" }, "ingress[0].key: is not a path"},
 		{"an old version of TLS", func(_ *config.Config, in *config.Ingress) { in.MinTLSVersion = 0x301 }, `ingress[0].minTLSVersion: "0x0301" is unknown`},
+		{"strict about no lists", func(_ *config.Config, in *config.Ingress) { in.CRLPolicy = config.CRLStrict }, "ingress[0].crlPolicy: strict needs lists to be strict about, and there is no crl: nobody would be checked; add crl, or remove crlPolicy"},
 		{"no policy for lists", func(_ *config.Config, in *config.Ingress) { in.CRLPolicy = "" }, "ingress[0].crlPolicy: is required; write one of whenAvailable, strict"},
 		{"a zero deny entry", func(_ *config.Config, in *config.Ingress) { in.Deny = make([]config.Deny, 1) }, `ingress[0].deny[0]: deny entry "deny-1" names no client`},
 		{"an odd serial number", func(_ *config.Config, in *config.Ingress) {

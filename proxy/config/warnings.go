@@ -41,11 +41,11 @@ func (in *Ingress) warnings() []string {
 	for i := range in.Allow {
 		ws = append(ws, in.Allow[i].warnings()...)
 	}
+	for i := range in.Deny {
+		ws = append(ws, in.Deny[i].warnings()...)
+	}
 	for _, d := range in.Policy.Dead() {
 		ws = append(ws, dead(d))
-	}
-	if len(in.CRL) == 0 && in.CRLPolicy == CRLStrict {
-		ws = append(ws, "crlPolicy has no effect without crl: no client is checked against a list")
 	}
 	if len(in.CRL) == 0 && in.CRLGrace > 0 {
 		ws = append(ws, "crlGrace has no effect without crl")
