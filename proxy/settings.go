@@ -47,7 +47,8 @@ type Settings struct {
 	Limits Limits
 
 	// WithdrawalGrace is how long a request that is under way may go on when its client
-	// would not be let in any more. 0: it ends at once.
+	// would not be let in any more. 0: it ends at once, but for what it takes to say
+	// so, at most half a second. A shorter one applies to what is withdrawn already.
 	WithdrawalGrace time.Duration
 
 	// LogRequests logs allowed requests too; refusals are always logged.
