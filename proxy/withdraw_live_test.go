@@ -105,22 +105,12 @@ func TestStreamsOfAdmittedClientsOutliveEveryChange(t *testing.T) {
 
 // While an ingress drains it is as strict as before.
 func TestADrainDoesNotKeepThoseWhoAreOut(t *testing.T) {
-	g := openGate(t, func(g *gate) { g.set.WebSocket, g.set.WithdrawalGrace = true, 200*time.Millisecond }, rawApp(func(c net.Conn, in *bufio.Reader, _ string) {
-		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
-		_, _ = io.Copy(c, in)
-	}))
-	c := g.caller()
-	_, _ = io.WriteString(c.conn, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
-	if head := readHead(c.in); !strings.HasPrefix(head, "HTTP/1.1 101 ") {
-		t.Fatalf("answer %q", head)
-	}
+	g := openGate(t, withEcho, func(g *gate) { g.set.WithdrawalGrace = 200 * time.Millisecond })
+	c := g.webSocket()
 	d := g.drain(20*time.Second, 0)
 	g.waitRefused()
 	g.exclude()
-	said, _ := io.ReadAll(c.in)
-	if want := "\x88\x15\x03\xf0subject-not-allowed"; string(said) != want {
-		t.Errorf("the client heard %q, want a Close frame %q", said, want)
-	}
+	c.mustHearClose()
 	d.mustEnd(5*time.Second, true)
 	g.logs.wait(t, map[string]any{"reason": "subject-not-allowed", "status": 101})
 }

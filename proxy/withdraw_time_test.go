@@ -106,3 +106,26 @@ func TestTheTimeOfARequestDoesNotEndTheNext(t *testing.T) {
 		w.end()
 	})
 }
+
+// Shortened in the first moment or later, the grace takes no word from anybody.
+func TestAShorterGraceIsCountedFromTheWithdrawal(t *testing.T) {
+	for _, shortened := range []time.Duration{0, endingTime / 2, 2 * endingTime, moment / 2} {
+		synctest.Test(t, func(t *testing.T) {
+			b := new(broken)
+			w, c, _ := withdrawn(b)
+			<-time.After(shortened)
+			w.hasten(w.count, moment/3)
+			w.hasten(w.count, 2*moment) // which gives nothing back
+			synctest.Wait()
+			if early := shortened < moment/3; early != (w.lost() == nil) {
+				t.Errorf("shortened after %v: it is over at once: %v", shortened, early)
+			}
+			<-time.After(moment/3 - min(shortened, moment/3))
+			synctest.Wait()
+			if !slices.Equal(b.gently, []bool{true}) || !c.leaving.Load() {
+				t.Errorf("shortened after %v: broken off gently %v, asked to leave %v", shortened, b.gently, c.leaving.Load())
+			}
+			w.end()
+		})
+	}
+}

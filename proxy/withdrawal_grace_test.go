@@ -49,6 +49,15 @@ func (g *gate) webSocket() *caller {
 	return c
 }
 
+// mustHearClose reads to the end of a WebSocket whose client is let in no more.
+func (c *caller) mustHearClose() {
+	c.t.Helper()
+	said, _ := io.ReadAll(c.in)
+	if want := "\x88\x15\x03\xf0subject-not-allowed"; string(said) != want {
+		c.t.Errorf("the client heard %q, want a Close frame %q", said, want)
+	}
+}
+
 func withEcho(g *gate) {
 	g.set.WebSocket = true
 	rawApp(func(c net.Conn, in *bufio.Reader, _ string) {
@@ -70,10 +79,7 @@ func TestAWebSocketIsToldWithoutAGrace(t *testing.T) {
 			start := time.Now()
 			g.exclude()
 			for _, c := range callers {
-				said, _ := io.ReadAll(c.in)
-				if want := "\x88\x15\x03\xf0subject-not-allowed"; string(said) != want {
-					t.Errorf("the client heard %q, want a Close frame %q", said, want)
-				}
+				c.mustHearClose()
 			}
 			if took := time.Since(start); took > 2*soon {
 				t.Errorf("it took %v", took)

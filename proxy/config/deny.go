@@ -20,7 +20,8 @@ type Deny struct {
 	Name string `yaml:"name" default:"deny-1, deny-2, …"`
 
 	// The client's full Subject is one of these, written as in a
-	// [rule](#ingressallow), where case and blanks count too. It outlives a renewal of the certificate, and refuses everybody of that name.
+	// [rule](#ingressallow), where case and blanks count too. It outlives a renewal of the
+	// certificate, and refuses everybody of that name.
 	Subject []subject.Name `yaml:"subject"`
 
 	// The distinguished name of the CA that issued the certificates with one of the numbers
@@ -29,7 +30,8 @@ type Deny struct {
 
 	// Serial numbers of certificates of the `issuer`, in hex as logs and `X-Client-Serial` have
 	// them; upper case, colons, blanks, `0x` and leading zeros are fine. A number of decimal digits
-	// only is hex as well, and `check` warns of a long one. A renewed certificate has another number, and is let in again.
+	// only is hex as well, and `check` warns of a long one. A renewed certificate has another
+	// number, and is let in again.
 	Serial []Serial `yaml:"serial"`
 
 	// SHA-256 of the whole certificate in DER, as hex with or without colons, or as base64. It holds

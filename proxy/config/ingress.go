@@ -83,7 +83,8 @@ type Ingress struct {
 	WebSocket bool `yaml:"websocket"`
 
 	// Identity headers beside `X-Client-Subject`, `X-Client-Issuer`, `X-Client-Serial`,
-	// `X-Client-Fingerprint` and `X-Client-Rule`, which are always set. Each entry is the
+	// `X-Client-Fingerprint` and `X-Client-Rule`, which are always set. A blank at the end of a name
+	// is written `\20` in them, as it would be trimmed from the header. Each entry is the
 	// name of a dialect that the application knows already, or a header of your own:
 	//
 	//	headers:

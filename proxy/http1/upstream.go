@@ -14,8 +14,9 @@ import (
 // fields are set before its first use and not changed afterwards.
 type Upstream struct {
 	// Dial makes a connection, within a time of its own and until the context is
-	// done. What it returns is a socket or has one below it by NetConn, or else nothing notices before a
-	// write that the application has closed it or speaks unasked.
+	// done. What it returns is a socket or has one below it by NetConn, or else
+	// nothing notices before a write that the application has closed it or speaks
+	// unasked.
 	Dial func(context.Context) (net.Conn, error)
 
 	// HeaderTimeout bounds the wait for the head of a response once the
